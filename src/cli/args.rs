@@ -1,0 +1,255 @@
+//! Reading a command line: GNU long options, short options, and words in any order.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+
+use crate::transfer::Printable;
+
+/// Whether an option takes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// `--quiet`
+    Nothing,
+    /// `--bind ADDR`, `--bind=ADDR`, `-b ADDR`, `-bADDR`
+    Value,
+    /// `--wait`, `--wait=SECS`: the value only behind `=`, so that a word is never swallowed
+    MaybeValue,
+}
+
+/// An option that a command knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flag {
+    pub(super) long: &'static str,
+    pub(super) short: Option<u8>,
+    pub(super) takes: Takes,
+}
+
+impl Flag {
+    /// An option without a short form.
+    pub(super) const fn long(long: &'static str, takes: Takes) -> Self {
+        Self {
+            long,
+            short: None,
+            takes,
+        }
+    }
+
+    /// An option with a short form.
+    pub(super) const fn short(short: u8, long: &'static str, takes: Takes) -> Self {
+        Self {
+            long,
+            short: Some(short),
+            takes,
+        }
+    }
+}
+
+/// A command line taken apart.
+#[derive(Debug, Default)]
+pub(super) struct Args {
+    /// Each option as given, by its long name, in order; later ones override earlier ones.
+    pub(super) options: Vec<(&'static str, Option<OsString>)>,
+    /// The words.
+    pub(super) words: Vec<OsString>,
+}
+
+/// What is wrong with a command line; its text is the whole message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UsageError(pub(super) String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Takes the arguments behind the program's name apart. `--` ends the options; `-` is a word.
+pub(super) fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    flags: &[Flag],
+) -> Result<Args, UsageError> {
+    let mut parsed = Args::default();
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        match arg.as_encoded_bytes() {
+            b"--" => parsed.words.extend(args.by_ref()),
+            [b'-', b'-', ..] => parsed.options.push(long(&arg, &mut args, flags)?),
+            [b'-', _, ..] => short(&arg, &mut args, flags, &mut parsed)?,
+            _ => parsed.words.push(arg),
+        }
+    }
+    Ok(parsed)
+}
+
+fn long(
+    arg: &OsStr,
+    args: &mut impl Iterator<Item = OsString>,
+    flags: &[Flag],
+) -> Result<(&'static str, Option<OsString>), UsageError> {
+    let text = arg.to_str().ok_or_else(|| unknown(arg))?;
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(OsString::from(value))),
+        None => (text, None),
+    };
+    let flag = flags
+        .iter()
+        .find(|flag| name.strip_prefix("--") == Some(flag.long))
+        .ok_or_else(|| unknown(arg))?;
+    let value = match (flag.takes, value) {
+        (Takes::Nothing, Some(_)) => {
+            return Err(UsageError(format!(
+                "{name} takes no value: leave the '=' out"
+            )));
+        }
+        (Takes::Value, None) => Some(args.next().ok_or_else(|| missing(name))?),
+        (_, value) => value,
+    };
+    Ok((flag.long, value))
+}
+
+fn short(
+    arg: &OsStr,
+    args: &mut impl Iterator<Item = OsString>,
+    flags: &[Flag],
+    parsed: &mut Args,
+) -> Result<(), UsageError> {
+    let text = arg.to_str().ok_or_else(|| unknown(arg))?;
+    let mut rest = text.chars().skip(1);
+    while let Some(letter) = rest.next() {
+        let flag = flags
+            .iter()
+            .find(|flag| flag.short.map(char::from) == Some(letter))
+            .ok_or_else(|| unknown(arg))?;
+        let value = match flag.takes {
+            Takes::Nothing | Takes::MaybeValue => None,
+            Takes::Value => {
+                let attached: String = rest.by_ref().collect();
+                let value = if attached.is_empty() {
+                    args.next()
+                } else {
+                    Some(attached.into())
+                };
+                Some(value.ok_or_else(|| missing(&format!("-{letter}")))?)
+            }
+        };
+        parsed.options.push((flag.long, value));
+    }
+    Ok(())
+}
+
+fn unknown(arg: &OsStr) -> UsageError {
+    UsageError(format!(
+        "unknown option '{}': --help lists them",
+        shown(arg)
+    ))
+}
+
+fn missing(name: &str) -> UsageError {
+    UsageError(format!("{name} needs a value: --help shows which"))
+}
+
+/// The value of an option as a whole number within `range`.
+pub(super) fn number(
+    name: &str,
+    value: Option<&OsStr>,
+    range: std::ops::RangeInclusive<u64>,
+    unit: &str,
+) -> Result<u64, UsageError> {
+    let text = value.and_then(OsStr::to_str).unwrap_or_default();
+    let number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten();
+    number
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            let given = shown(value.unwrap_or_default());
+            let (low, high) = range.into_inner();
+            UsageError(format!(
+                "{name} takes {unit} from {low} to {high}, not '{given}'"
+            ))
+        })
+}
+
+/// An argument, shown so that it cannot touch the terminal.
+fn shown(arg: &OsStr) -> Printable<'_> {
+    Printable(arg.as_encoded_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLAGS: &[Flag] = &[
+        Flag::short(b'v', "verbose", Takes::Nothing),
+        Flag::short(b'o', "output", Takes::Value),
+        Flag::long("wait", Takes::MaybeValue),
+    ];
+
+    fn run(line: &str) -> Result<Args, UsageError> {
+        parse(line.split_whitespace().map(OsString::from), FLAGS)
+    }
+
+    fn given(line: &str) -> (Vec<String>, Vec<String>) {
+        let args = run(line).unwrap();
+        let option = |(name, value): &(&str, Option<OsString>)| match value {
+            Some(value) => format!("{name}={}", value.to_string_lossy()),
+            None => (*name).to_string(),
+        };
+        let words = args
+            .words
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        (args.options.iter().map(option).collect(), words)
+    }
+
+    #[test]
+    fn options_and_words_stand_in_any_order() {
+        assert_eq!(
+            given("- -v alice"),
+            (vec!["verbose".into()], vec!["-".into(), "alice".into()])
+        );
+        assert_eq!(given("-vo out x").0, ["verbose", "output=out"]);
+        assert_eq!(
+            given("-oout --output=b --output c").0,
+            ["output=out", "output=b", "output=c"]
+        );
+        assert_eq!(given("--wait 5"), (vec!["wait".into()], vec!["5".into()]));
+        assert_eq!(given("--wait=5").0, ["wait=5"]);
+        assert_eq!(given("-- -v --wait").1, ["-v", "--wait"]);
+    }
+
+    #[test]
+    fn each_mistake_has_a_message_that_says_what_to_do() {
+        let error = |line| run(line).unwrap_err().0;
+        assert_eq!(
+            error("--nope"),
+            "unknown option '--nope': --help lists them"
+        );
+        assert_eq!(error("-x"), "unknown option '-x': --help lists them");
+        assert_eq!(
+            error("--output"),
+            "--output needs a value: --help shows which"
+        );
+        assert_eq!(error("-o"), "-o needs a value: --help shows which");
+        assert_eq!(
+            error("--verbose=1"),
+            "--verbose takes no value: leave the '=' out"
+        );
+    }
+
+    #[test]
+    fn a_number_is_digits_within_its_range() {
+        let read = |text: &str| number("--idle", Some(OsStr::new(text)), 0..=10, "seconds");
+        assert_eq!(read("10"), Ok(10));
+        for text in ["", "-1", "+1", "11", "x", "1e1", "99999999999999999999999"] {
+            let error = read(text).unwrap_err().0;
+            assert_eq!(
+                error,
+                format!("--idle takes seconds from 0 to 10, not '{text}'")
+            );
+        }
+    }
+}

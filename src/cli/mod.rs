@@ -1,0 +1,5 @@
+//! The commands: everything that reads arguments, writes to a terminal, or decides an exit status.
+
+mod args;
+pub mod relay;
+pub mod xfer;

@@ -1,0 +1,6 @@
+//! `p2p-relay`.
+
+/// The command.
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::FAILURE
+}

@@ -1,0 +1,1 @@
+//! Linux only: `epoll` and `splice`.

@@ -1,0 +1,33 @@
+//! The platform: the one place with `unsafe`, and no policy.
+//!
+//! # The contract
+//! A platform is a folder that gives the modules below; callers carry no `cfg` for them. `unix` uses
+//! the `libc` crate, `portable` the standard library alone: the latter serves Windows, and any Unix
+//! when the feature `libc` is off, and is tested on Linux too. Where `portable` can do less, the item
+//! says so.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | `fs` | a folder that files are made, named and removed in; nothing is followed out of it |
+//! | `net` | sockets: listen, connect with a way out, reset, what the kernel still holds |
+//! | `random` | bytes from the system's generator |
+//! | `signal` | waiting for the request to end |
+//! | `term` | the width of the terminal |
+//!
+//! `linux` adds `epoll` and `pipe` on top, for the relay's epoll backend only.
+#![expect(
+    unsafe_code,
+    reason = "calls into the operating system are made here and nowhere else"
+)]
+
+#[cfg(all(unix, feature = "libc"))]
+#[path = "unix/mod.rs"]
+mod platform;
+#[cfg(not(all(unix, feature = "libc")))]
+#[path = "portable/mod.rs"]
+mod platform;
+
+#[cfg(all(target_os = "linux", feature = "libc"))]
+pub mod linux;
+
+pub use platform::{fs, net, random, signal, term};

@@ -1,0 +1,1 @@
+//! A folder that files are made, named and removed in.

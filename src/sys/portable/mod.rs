@@ -1,0 +1,7 @@
+//! The standard library alone.
+
+pub mod fs;
+pub mod net;
+pub mod random;
+pub mod signal;
+pub mod term;

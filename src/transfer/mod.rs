@@ -1,0 +1,3 @@
+//! The transfer.
+
+pub use crate::wire::Printable;
