@@ -173,7 +173,7 @@ pub(super) fn number(
 }
 
 /// An argument, shown so that it cannot touch the terminal.
-fn shown(arg: &OsStr) -> Printable<'_> {
+pub(super) fn shown(arg: &OsStr) -> Printable<'_> {
     Printable(arg.as_encoded_bytes())
 }
 

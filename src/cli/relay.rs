@@ -1,6 +1,237 @@
 //! `p2p-relay`.
 
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use super::args::{self, Flag, Takes, UsageError};
+use super::journal::Journal;
+use crate::relay::{Backend, Config, Relay};
+use crate::sys::net::raise_descriptor_limit;
+use crate::sys::signal::Termination;
+
+const HELP: &str = "\
+Lets two hosts that cannot reach each other meet: one waits under a user id, the
+other calls it, and the relay passes the bytes between them.
+
+usage: p2p-relay [options] PORT
+
+PORT is the TCP port to listen on; 0 picks a free one, which the first line on
+standard error names.
+
+  --bind ADDR             listen on this IPv4 or IPv6 address only
+                          (default: every address, IPv6 and IPv4)
+  --hello-timeout SECS    how long a connection may take to say what it wants
+                          (default 10)
+  --idle-timeout SECS     end a pair after so long without a byte in either
+                          direction (default 0: never)
+  --half-close SECS       after one side has ended: end the other when nothing
+                          has moved for so long (default 30)
+  --max-connections N     at most N connections at once; more wait for their turn
+                          (default 0: as many as there are descriptors)
+  --backend NAME          epoll (default on Linux) or threads (everywhere)
+  --quiet                 no line for each event
+  --version               print the version and end
+  --help                  print this and end
+
+Each event is a line on standard error: registered, matched, refused or closed,
+with the reason and the bytes from each side. SIGINT and SIGTERM end the relay.
+
+exit status: 0 ended by a signal, 1 failed, 2 wrong usage
+
+example, on a host that everybody can reach:   p2p-relay 9000
+then on the receiving host:                    recv_r - alice relay.example 9000
+and on the sending host:                       send_r file.bin alice relay.example 9000
+";
+
+const FLAGS: &[Flag] = &[
+    Flag::long("bind", Takes::Value),
+    Flag::long("hello-timeout", Takes::Value),
+    Flag::long("idle-timeout", Takes::Value),
+    Flag::long("half-close", Takes::Value),
+    Flag::long("max-connections", Takes::Value),
+    Flag::long("backend", Takes::Value),
+    Flag::short(b'q', "quiet", Takes::Nothing),
+    Flag::short(b'V', "version", Takes::Nothing),
+    Flag::short(b'h', "help", Takes::Nothing),
+];
+
+/// Longest time that can be set, in seconds: a year.
+const LONGEST: u64 = 365 * 24 * 60 * 60;
+
 /// The command.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
+pub fn main() -> ExitCode {
+    match parse(std::env::args_os().skip(1)) {
+        Ok(Request::Help) => print(HELP),
+        Ok(Request::Version) => print(concat!("p2p-relay ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Request::Serve {
+            port,
+            config,
+            quiet,
+        }) => match serve(port, config, quiet) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("p2p-relay: {message}");
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) => {
+            eprintln!("p2p-relay: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+#[derive(Debug)]
+enum Request {
+    Help,
+    Version,
+    Serve {
+        port: u16,
+        config: Config,
+        quiet: bool,
+    },
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
+    let args = args::parse(arguments, FLAGS)?;
+    let mut config = Config::default();
+    let mut quiet = false;
+    for (name, value) in &args.options {
+        let value = value.as_deref();
+        let seconds = |from| {
+            args::number(&format!("--{name}"), value, from..=LONGEST, "seconds")
+                .map(Duration::from_secs)
+        };
+        match *name {
+            "help" => return Ok(Request::Help),
+            "version" => return Ok(Request::Version),
+            "quiet" => quiet = true,
+            "bind" => config.bind = Some(address(value)?),
+            "hello-timeout" => config.hello_timeout = seconds(1)?,
+            "idle-timeout" => {
+                config.idle_timeout = Some(seconds(0)?).filter(|time| !time.is_zero())
+            }
+            "half-close" => config.half_close = seconds(1)?,
+            "max-connections" => {
+                let most = args::number(
+                    "--max-connections",
+                    value,
+                    0..=u64::from(u32::MAX),
+                    "a number of connections",
+                )?;
+                config.max_connections = usize::try_from(most).ok().filter(|&most| most > 0);
+            }
+            _ => config.backend = backend(value)?,
+        }
+    }
+    match args.words.as_slice() {
+        [port] => {
+            let port = args::number("PORT", Some(port), 0..=u64::from(u16::MAX), "a number")?;
+            Ok(Request::Serve {
+                port: port as u16,
+                config,
+                quiet,
+            })
+        }
+        [] => Err(UsageError(
+            "a port is missing: 'p2p-relay 9000' listens on port 9000, --help tells more".into(),
+        )),
+        _ => Err(UsageError(
+            "one port is enough: 'p2p-relay 9000', --help tells more".into(),
+        )),
+    }
+}
+
+fn address(value: Option<&OsStr>) -> Result<IpAddr, UsageError> {
+    let text = value.and_then(OsStr::to_str).unwrap_or_default();
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    bare.parse().map_err(|_| {
+        let given = args::shown(value.unwrap_or_default());
+        UsageError(format!(
+            "--bind takes an IPv4 or IPv6 address, not '{given}'"
+        ))
+    })
+}
+
+fn backend(value: Option<&OsStr>) -> Result<Backend, UsageError> {
+    let known = Backend::ALL
+        .iter()
+        .find(|backend| value == Some(OsStr::new(backend.name())));
+    known.copied().ok_or_else(|| {
+        let names: Vec<_> = Backend::ALL.iter().map(|backend| backend.name()).collect();
+        let given = args::shown(value.unwrap_or_default());
+        UsageError(format!(
+            "--backend takes {} in this build, not '{given}'",
+            names.join(" or ")
+        ))
+    })
+}
+
+/// Serves until a signal comes.
+fn serve(port: u16, config: Config, quiet: bool) -> Result<(), String> {
+    let failed = |what: &str, error: io::Error| format!("{what}: {}", reason(&error));
+    // Before anything else is started, so that no signal finds the old handling.
+    let termination =
+        Termination::install().map_err(|error| failed("cannot handle signals", error))?;
+    raise_descriptor_limit();
+    let place = config
+        .bind
+        .map_or_else(|| format!("port {port}"), |ip| format!("{ip}, port {port}"));
+    let relay = Relay::bind(port, config)
+        .map_err(|error| failed(&format!("cannot listen on {place}"), error))?;
+    let address = relay
+        .local_addr()
+        .map_err(|error| failed("cannot tell the port", error))?;
+    // Nobody may be reading: that is no reason not to serve.
+    let _ = writeln!(io::stderr(), "listening on {address}");
+
+    let journal = Journal::start(quiet).map_err(|error| failed("cannot start a thread", error))?;
+    let (served, end) = sync_channel(2);
+    let signalled = served.clone();
+    let threads = spawn(move || {
+        termination.wait();
+        let _ = signalled.send(Ok(()));
+    })
+    .and_then(|()| {
+        let journal = journal.clone();
+        spawn(move || {
+            let result = relay.run(&|event| journal.note(event));
+            let _ = served.send(result);
+        })
+    });
+    threads.map_err(|error| failed("cannot start a thread", error))?;
+    // The threads end with the process, when this function's result becomes its status. A channel
+    // without senders means that the relay's thread panicked.
+    let ended = end
+        .recv()
+        .unwrap_or_else(|_| Err(io::Error::other("a fault of the program")));
+    journal.flush();
+    ended.map_err(|error| failed("cannot go on", error))
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().spawn(work).map(drop)
+}
+
+/// What the system says, without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_lowercase()
 }

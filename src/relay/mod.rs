@@ -1,1 +1,76 @@
-//! The relay.
+//! The relay: two connections that name one user id are spliced into one stream.
+//!
+//! - [`config`](Config): what an operator can set
+//! - [`event`](Event): what happened, for the log
+//! - `session`: a connection until its hello is whole; no I/O
+//! - `pump`: a pair, its two directions and its end; no I/O
+//! - `registry`: who waits under which id, and who owns a waiting socket
+//! - `epoll` and `threads`: the two backends, which do the I/O for the above
+//!
+//! Nothing here looks at a byte behind the hello.
+
+mod config;
+#[cfg(all(target_os = "linux", feature = "libc"))]
+mod epoll;
+mod event;
+mod pump;
+mod registry;
+mod session;
+mod threads;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+pub use config::{Backend, Config};
+pub use event::{Event, Reason, Refusal};
+
+/// Takes the relay's events as they happen, on the thread that they happen on: it must not block.
+pub type Log<'a> = dyn Fn(&Event<'_>) + Sync + 'a;
+
+/// A relay that listens but does not serve yet.
+#[derive(Debug)]
+pub struct Relay {
+    listener: TcpListener,
+    config: Config,
+}
+
+impl Relay {
+    /// Listens on `port` of the configured address; port 0 picks a free one.
+    ///
+    /// # Errors
+    /// When the port is in use or the address is not this machine's.
+    pub fn bind(port: u16, config: Config) -> io::Result<Self> {
+        let listen = |ip: IpAddr| crate::sys::net::listen(SocketAddr::new(ip, port));
+        let listener = match config.bind {
+            Some(ip) => listen(ip)?,
+            // A machine without IPv6 has no such address family; any other error would come again.
+            None => match listen(Ipv6Addr::UNSPECIFIED.into()) {
+                Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                    listen(Ipv4Addr::UNSPECIFIED.into())?
+                }
+                listening => listening?,
+            },
+        };
+        Ok(Self { listener, config })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves; returns only when the machine leaves it no way to go on.
+    ///
+    /// # Errors
+    /// What stopped it.
+    pub fn run(self, log: &Log<'_>) -> io::Result<()> {
+        match self.config.backend {
+            #[cfg(all(target_os = "linux", feature = "libc"))]
+            Backend::Epoll => epoll::run(&self.listener, &self.config, log),
+            Backend::Threads => threads::run(&self.listener, &self.config, log),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The relay's events as lines on standard error.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::time::Duration;
+
+use crate::relay::Event;
+
+/// Lines that may wait for standard error. More are counted and dropped: an operator's stopped
+/// terminal must not stop the relay.
+const WAITING: usize = 4096;
+/// How long the end of the process waits for the last lines.
+const LAST: Duration = Duration::from_millis(200);
+
+/// Hands lines to a thread that writes them; without that thread, drops them.
+#[derive(Clone)]
+pub(super) struct Journal(Option<Arc<Queue>>);
+
+struct Queue {
+    entries: SyncSender<Entry>,
+    dropped: AtomicU64,
+}
+
+enum Entry {
+    Line(String),
+    /// To be answered when all before it was written.
+    Flush(SyncSender<()>),
+}
+
+impl Journal {
+    /// Starts the writing thread, unless nothing is to be written.
+    pub(super) fn start(quiet: bool) -> io::Result<Self> {
+        if quiet {
+            return Ok(Self(None));
+        }
+        let (entries, received) = sync_channel(WAITING);
+        let queue = Arc::new(Queue {
+            entries,
+            dropped: AtomicU64::new(0),
+        });
+        let counted = Arc::clone(&queue);
+        std::thread::Builder::new().spawn(move || write(&received, &counted.dropped))?;
+        Ok(Self(Some(queue)))
+    }
+
+    /// Notes an event; never blocks.
+    pub(super) fn note(&self, event: &Event<'_>) {
+        if let Some(queue) = &self.0 {
+            if queue
+                .entries
+                .try_send(Entry::Line(event.to_string()))
+                .is_err()
+            {
+                queue.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Gives the lines so far a moment to be written.
+    pub(super) fn flush(&self) {
+        if let Some(queue) = &self.0 {
+            let (written, wait) = sync_channel(1);
+            if queue.entries.try_send(Entry::Flush(written)).is_ok() {
+                let _ = wait.recv_timeout(LAST);
+            }
+        }
+    }
+}
+
+/// Writes until the process ends; lines that came together are written together.
+fn write(entries: &Receiver<Entry>, dropped: &AtomicU64) {
+    let mut text = String::new();
+    let mut waiting = Vec::new();
+    while let Ok(first) = entries.recv() {
+        let mut next = Ok(first);
+        loop {
+            match next {
+                Ok(Entry::Line(line)) => {
+                    text.push_str(&line);
+                    text.push('\n');
+                }
+                Ok(Entry::Flush(written)) => waiting.push(written),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+            next = entries.try_recv();
+        }
+        let lost = dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            text.push_str(&format!(
+                "dropped {lost} lines: standard error was too slow\n"
+            ));
+        }
+        // Nobody may be reading: that is no reason to stop serving.
+        let _ = io::stderr().write_all(text.as_bytes());
+        text.clear();
+        waiting.clear();
+    }
+}

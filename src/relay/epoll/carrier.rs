@@ -1,0 +1,272 @@
+//! Moving a pair's bytes.
+//!
+//! Bulk goes from socket to socket inside the kernel: `splice(2)` into a borrowed pipe and out of
+//! it. What is shorter than the buffer is peeked at, sent on, and then discarded from the source,
+//! so that bytes are never held here: what the sink does not take stays with the source's kernel.
+
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Instant;
+
+use crate::io::PipePool;
+use crate::relay::pump::{Pump, Side, Sides, Step};
+use crate::sys::linux::epoll::Event;
+use crate::sys::linux::pipe::{Pipe, discard};
+
+/// Up to so many bytes at once are copied, in bytes; more are spliced.
+const SHORT: usize = 16 << 10;
+/// How many bytes one splice moves at most, in bytes.
+const BULK: usize = 1 << 20;
+/// How many bytes a direction moves before the other pairs have their turn.
+const TURN: usize = 2 << 20;
+
+/// What a loop lends to the pair whose turn it is.
+#[derive(Default)]
+pub(super) struct Tools {
+    pipes: PipePool,
+    buffer: Vec<u8>,
+}
+
+impl Tools {
+    /// The buffer, made at its first use: a relay that nobody has called is small.
+    pub(super) fn buffer(&mut self) -> &mut [u8] {
+        self.buffer.resize(SHORT, 0);
+        &mut self.buffer
+    }
+}
+
+/// What a socket may be asked for without an answer of "not now"; forgotten at such an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ready {
+    read: bool,
+    write: bool,
+    /// Its end is there to be read, behind the bytes: no further event will tell.
+    ended: bool,
+}
+
+impl Default for Ready {
+    /// Nothing is known, so asking is worth a try.
+    fn default() -> Self {
+        Self {
+            read: true,
+            write: true,
+            ended: false,
+        }
+    }
+}
+
+/// The two directions' bytes on their way.
+#[derive(Default)]
+pub(super) struct Carrier {
+    ready: Sides<Ready>,
+    /// By source: the pipe that holds what was taken; there only while it holds something.
+    pipes: Sides<Option<Pipe>>,
+    /// By source: the last look found more than fits the buffer.
+    bulk: Sides<bool>,
+}
+
+impl Carrier {
+    /// Notes what the kernel reports of a side.
+    pub(super) fn ready(&mut self, side: Side, event: Event) {
+        let ready = self.ready.get_mut(side);
+        ready.read |= event.readable;
+        ready.write |= event.writable;
+        ready.ended |= event.ended;
+    }
+
+    /// Moves what can be moved now, in both directions; whether it stopped for the others' sake.
+    pub(super) fn carry(
+        &mut self,
+        pump: &mut Pump,
+        streams: Sides<&TcpStream>,
+        tools: &mut Tools,
+        now: Instant,
+    ) -> bool {
+        let mut more = false;
+        for source in Side::BOTH {
+            let mut flow = Flow {
+                carrier: self,
+                pump: &mut *pump,
+                streams,
+                tools: &mut *tools,
+                source,
+                now,
+            };
+            more |= flow.run();
+        }
+        more
+    }
+}
+
+/// One direction's turn.
+struct Flow<'a> {
+    carrier: &'a mut Carrier,
+    pump: &'a mut Pump,
+    streams: Sides<&'a TcpStream>,
+    tools: &'a mut Tools,
+    source: Side,
+    now: Instant,
+}
+
+impl Flow<'_> {
+    fn run(&mut self) -> bool {
+        let before = self.pump.given(self.source);
+        while self.pump.given(self.source) - before < TURN as u64 {
+            let going = match self.pump.step(self.source) {
+                Step::Read => self.read(),
+                Step::Write(held) => self.write(held),
+                Step::Finish => self.finish(),
+                Step::Done => false,
+            };
+            if !going {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn from(&mut self) -> &mut Ready {
+        self.carrier.ready.get_mut(self.source)
+    }
+
+    fn to(&mut self) -> &mut Ready {
+        self.carrier.ready.get_mut(self.source.other())
+    }
+
+    /// Reads as splice or as copy; whether it is worth going on.
+    fn read(&mut self) -> bool {
+        if !self.from().read {
+            return false;
+        }
+        if *self.carrier.bulk.get(self.source) {
+            // Without a pipe (no descriptors left) bulk is copied like anything else.
+            if let Ok(pipe) = self.tools.pipes.borrow() {
+                return self.fill(pipe);
+            }
+        }
+        self.copy()
+    }
+
+    fn fill(&mut self, pipe: Pipe) -> bool {
+        match pipe.fill(*self.streams.get(self.source), BULK) {
+            Ok(0) => {
+                self.tools.pipes.give_back(pipe);
+                self.pump.handle_end(self.source, self.now);
+            }
+            Ok(count) => {
+                *self.carrier.bulk.get_mut(self.source) = count > SHORT;
+                *self.carrier.pipes.get_mut(self.source) = Some(pipe);
+                self.pump.handle_read(self.source, count as u64, self.now);
+            }
+            Err(error) => {
+                self.tools.pipes.give_back(pipe);
+                return self.read_failed(&error);
+            }
+        }
+        true
+    }
+
+    /// Peek, send, discard what was sent.
+    fn copy(&mut self) -> bool {
+        if !self.to().write {
+            return false;
+        }
+        let (from, mut to) = (
+            *self.streams.get(self.source),
+            *self.streams.get(self.source.other()),
+        );
+        let buffer = self.tools.buffer();
+        let count = match from.peek(buffer) {
+            Ok(0) => {
+                self.pump.handle_end(self.source, self.now);
+                return true;
+            }
+            Ok(count) => count,
+            Err(error) => return self.read_failed(&error),
+        };
+        let sent = match to.write(&buffer[..count]) {
+            Ok(sent) => sent,
+            Err(error) => return self.write_failed(&error),
+        };
+        if let Err(error) = discard(from, sent) {
+            return self.read_failed(&error);
+        }
+        self.pump.handle_read(self.source, sent as u64, self.now);
+        self.pump.handle_written(self.source, sent as u64, self.now);
+        *self.carrier.bulk.get_mut(self.source) = count == SHORT;
+        if sent < count {
+            self.to().write = false;
+        } else if count < SHORT {
+            // All that was there is taken; what comes later is reported anew.
+            let ready = self.from();
+            ready.read = ready.ended;
+        }
+        true
+    }
+
+    fn write(&mut self, held: u64) -> bool {
+        if !self.to().write {
+            return false;
+        }
+        let Some(pipe) = self.carrier.pipes.get_mut(self.source).take() else {
+            return false;
+        };
+        let most = usize::try_from(held).unwrap_or(usize::MAX);
+        match pipe.empty(*self.streams.get(self.source.other()), most) {
+            Ok(count) => {
+                self.pump
+                    .handle_written(self.source, count as u64, self.now);
+                if count as u64 == held {
+                    self.tools.pipes.give_back(pipe);
+                } else {
+                    *self.carrier.pipes.get_mut(self.source) = Some(pipe);
+                }
+                true
+            }
+            Err(error) => {
+                *self.carrier.pipes.get_mut(self.source) = Some(pipe);
+                self.write_failed(&error)
+            }
+        }
+    }
+
+    fn finish(&mut self) -> bool {
+        match self
+            .streams
+            .get(self.source.other())
+            .shutdown(Shutdown::Write)
+        {
+            Ok(()) => self.pump.handle_finished(self.source, self.now),
+            Err(_) => self.pump.handle_broken(self.source.other(), self.now),
+        }
+        true
+    }
+
+    fn read_failed(&mut self, error: &io::Error) -> bool {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                self.from().read = false;
+                false
+            }
+            io::ErrorKind::Interrupted => true,
+            _ => {
+                self.pump.handle_broken(self.source, self.now);
+                true
+            }
+        }
+    }
+
+    fn write_failed(&mut self, error: &io::Error) -> bool {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                self.to().write = false;
+                false
+            }
+            io::ErrorKind::Interrupted => true,
+            _ => {
+                self.pump.handle_broken(self.source.other(), self.now);
+                true
+            }
+        }
+    }
+}

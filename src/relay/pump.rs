@@ -1,0 +1,411 @@
+//! A pair: two directions, and how it ends.
+//!
+//! A machine without I/O and without a clock. The backend asks for the next [`Step`] of a
+//! direction, does it, and reports what came of it; it asks for the [`Verdict`] on the pair when
+//! something changed or the time that the last verdict named has come.
+//!
+//! The rules, which `doc/protocol.md` gives reasons for:
+//! - Every byte taken from one side is given to the other before anything ends.
+//! - The end of one side's data becomes the end of the other's; the way back stays open until it
+//!   ends too, or until nothing has moved for the half-close time.
+//! - A broken connection becomes a reset on the other side, after the other side's kernel has
+//!   acknowledged all that came before: an error never looks like a clean end.
+
+use std::time::{Duration, Instant};
+
+use super::event::Reason;
+
+/// One of the two connections of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The one that waited.
+    Listener,
+    /// The one that called.
+    Caller,
+}
+
+impl Side {
+    pub(super) const BOTH: [Self; 2] = [Self::Listener, Self::Caller];
+
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Listener => Self::Caller,
+            Self::Caller => Self::Listener,
+        }
+    }
+
+    fn lost(self) -> Reason {
+        match self {
+            Self::Listener => Reason::ListenerLost,
+            Self::Caller => Reason::CallerLost,
+        }
+    }
+}
+
+/// Something for each side.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sides<T> {
+    pub(super) listener: T,
+    pub(super) caller: T,
+}
+
+impl<T> Sides<T> {
+    pub(super) fn get(&self, side: Side) -> &T {
+        match side {
+            Side::Listener => &self.listener,
+            Side::Caller => &self.caller,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Listener => &mut self.listener,
+            Side::Caller => &mut self.caller,
+        }
+    }
+}
+
+/// What a direction needs done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Take bytes from the source.
+    Read,
+    /// Give the bytes that are held, this many, to the sink.
+    Write(u64),
+    /// End the sink's data (FIN): the source has ended and every byte was given.
+    Finish,
+    /// Nothing, ever again.
+    Done,
+}
+
+/// How a pair stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It goes on; ask again at this time if nothing happened before.
+    Run(Option<Instant>),
+    /// One connection broke; this other side has been given everything, but its kernel may not have
+    /// delivered it yet. Tell [`Pump::handle_delivered`] when it has, and ask again at the time.
+    Deliver(Side, Instant),
+    /// Close both: nothing is under way.
+    Close(Reason),
+    /// Reset both: something may be lost, and must not look as if it were not.
+    Reset(Reason),
+}
+
+/// The direction from one side to the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flow {
+    /// Bytes taken and not yet given.
+    held: u64,
+    /// Bytes given.
+    given: u64,
+    /// The source has ended its data.
+    ended: bool,
+    /// The sink has been told so.
+    finished: bool,
+}
+
+/// A pair of connections.
+#[derive(Debug)]
+pub(super) struct Pump {
+    /// Each direction, by its source.
+    flows: Sides<Flow>,
+    broken: Sides<bool>,
+    delivered: bool,
+    idle: Option<Duration>,
+    half_close: Duration,
+    last_moved: Instant,
+    /// Bytes that both kernels held at the last look, since anything moved here.
+    queued: Option<u64>,
+}
+
+impl Pump {
+    /// A pair that was matched at `now`.
+    pub(super) fn new(now: Instant, idle: Option<Duration>, half_close: Duration) -> Self {
+        Self {
+            flows: Sides::default(),
+            broken: Sides::default(),
+            delivered: false,
+            idle,
+            half_close,
+            last_moved: now,
+            queued: None,
+        }
+    }
+
+    /// What the direction from `source` needs next.
+    pub(super) fn step(&self, source: Side) -> Step {
+        let flow = self.flows.get(source);
+        if *self.broken.get(source.other()) || flow.finished {
+            Step::Done
+        } else if flow.held > 0 {
+            Step::Write(flow.held)
+        } else if flow.ended {
+            Step::Finish
+        } else if *self.broken.get(source) {
+            Step::Done
+        } else {
+            Step::Read
+        }
+    }
+
+    /// `count` bytes were taken from `source`.
+    pub(super) fn handle_read(&mut self, source: Side, count: u64, now: Instant) {
+        self.flows.get_mut(source).held += count;
+        self.moved(now);
+    }
+
+    /// `source` has ended its data.
+    pub(super) fn handle_end(&mut self, source: Side, now: Instant) {
+        self.flows.get_mut(source).ended = true;
+        self.moved(now);
+    }
+
+    /// `count` of the held bytes from `source` were given to the other side.
+    pub(super) fn handle_written(&mut self, source: Side, count: u64, now: Instant) {
+        let flow = self.flows.get_mut(source);
+        debug_assert!(count <= flow.held);
+        flow.held -= count;
+        flow.given += count;
+        self.moved(now);
+    }
+
+    /// The other side was told that the data of `source` have ended.
+    pub(super) fn handle_finished(&mut self, source: Side, now: Instant) {
+        self.flows.get_mut(source).finished = true;
+        self.moved(now);
+    }
+
+    /// The connection of `side` failed, in whatever call: it is of no use in either direction.
+    pub(super) fn handle_broken(&mut self, side: Side, now: Instant) {
+        *self.broken.get_mut(side) = true;
+        self.moved(now);
+    }
+
+    /// The side that [`Verdict::Deliver`] named has acknowledged everything.
+    pub(super) fn handle_delivered(&mut self) {
+        self.delivered = true;
+    }
+
+    /// The kernels hold `count` bytes of the pair that the peers have not acknowledged. To be told
+    /// before a verdict is asked for because time has passed: a slow peer that is still working off
+    /// what its kernel holds is moving.
+    pub(super) fn handle_queued(&mut self, count: u64, now: Instant) {
+        if count > 0 && self.queued.is_none_or(|before| count < before) {
+            self.last_moved = now;
+        }
+        self.queued = Some(count);
+    }
+
+    /// How the pair stands at `now`.
+    pub(super) fn verdict(&self, now: Instant) -> Verdict {
+        let Sides { listener, caller } = self.flows;
+        if listener.finished && caller.finished {
+            return Verdict::Close(Reason::Finished);
+        }
+        let stalled = |after: Duration| now >= self.last_moved + after;
+        if let Some(lost) = Side::BOTH.into_iter().find(|&side| *self.broken.get(side)) {
+            let (reason, until) = (lost.lost(), self.last_moved + self.half_close);
+            let survivor_lost = *self.broken.get(lost.other());
+            return match self.step(lost) {
+                _ if survivor_lost || self.delivered || stalled(self.half_close) => {
+                    Verdict::Reset(reason)
+                }
+                Step::Done => Verdict::Deliver(lost.other(), until),
+                _ => Verdict::Run(Some(until)),
+            };
+        }
+        if listener.finished || caller.finished {
+            return if stalled(self.half_close) {
+                Verdict::Close(Reason::HalfClose)
+            } else {
+                Verdict::Run(Some(self.last_moved + self.half_close))
+            };
+        }
+        match self.idle {
+            Some(idle) if stalled(idle) => Verdict::Reset(Reason::Idle),
+            idle => Verdict::Run(idle.map(|idle| self.last_moved + idle)),
+        }
+    }
+
+    /// Bytes that `source` has had given to the other side.
+    pub(super) fn given(&self, source: Side) -> u64 {
+        self.flows.get(source).given
+    }
+
+    fn moved(&mut self, now: Instant) {
+        self.last_moved = now;
+        self.queued = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Side::{Caller, Listener};
+    use super::*;
+
+    const HALF_CLOSE: Duration = Duration::from_secs(30);
+    const IDLE: Duration = Duration::from_secs(60);
+
+    /// A pair and the time, which passes only when a test says so.
+    struct Play {
+        pump: Pump,
+        now: Instant,
+    }
+
+    impl Play {
+        fn new(idle: Option<Duration>) -> Self {
+            let now = Instant::now();
+            Self {
+                pump: Pump::new(now, idle, HALF_CLOSE),
+                now,
+            }
+        }
+
+        fn pass(&mut self, time: Duration) {
+            self.now += time;
+        }
+
+        fn carry(&mut self, source: Side, count: u64) {
+            assert_eq!(self.pump.step(source), Step::Read);
+            self.pump.handle_read(source, count, self.now);
+            assert_eq!(self.pump.step(source), Step::Write(count));
+            self.pump.handle_written(source, count, self.now);
+        }
+
+        fn end(&mut self, source: Side) {
+            self.pump.handle_end(source, self.now);
+            assert_eq!(self.pump.step(source), Step::Finish);
+            self.pump.handle_finished(source, self.now);
+            assert_eq!(self.pump.step(source), Step::Done);
+        }
+
+        fn verdict(&self) -> Verdict {
+            self.pump.verdict(self.now)
+        }
+    }
+
+    #[test]
+    fn a_pair_at_rest_has_no_deadline() {
+        let mut play = Play::new(None);
+        play.carry(Caller, 10);
+        play.pass(Duration::from_secs(1_000_000));
+        assert_eq!(play.verdict(), Verdict::Run(None));
+    }
+
+    #[test]
+    fn a_part_that_was_taken_is_written_before_more_is_read() {
+        let mut play = Play::new(None);
+        play.pump.handle_read(Caller, 10, play.now);
+        play.pump.handle_written(Caller, 4, play.now);
+        assert_eq!(play.pump.step(Caller), Step::Write(6));
+        assert_eq!(play.pump.given(Caller), 4);
+        assert_eq!(play.pump.step(Listener), Step::Read);
+    }
+
+    #[test]
+    fn the_end_is_passed_on_after_the_last_byte() {
+        let mut play = Play::new(None);
+        play.pump.handle_read(Caller, 10, play.now);
+        play.pump.handle_end(Caller, play.now);
+        assert_eq!(play.pump.step(Caller), Step::Write(10));
+        play.pump.handle_written(Caller, 10, play.now);
+        assert_eq!(play.pump.step(Caller), Step::Finish);
+    }
+
+    #[test]
+    fn the_way_back_stays_open_and_both_ends_finish_the_pair() {
+        for (first, second) in [(Caller, Listener), (Listener, Caller)] {
+            let mut play = Play::new(None);
+            play.end(first);
+            play.pass(HALF_CLOSE - Duration::from_secs(1));
+            play.carry(second, 1);
+            assert_eq!(play.verdict(), Verdict::Run(Some(play.now + HALF_CLOSE)));
+            play.end(second);
+            assert_eq!(play.verdict(), Verdict::Close(Reason::Finished));
+        }
+    }
+
+    #[test]
+    fn after_one_end_a_silence_of_the_half_close_time_closes_the_pair() {
+        let mut play = Play::new(None);
+        play.end(Caller);
+        play.pass(HALF_CLOSE);
+        assert_eq!(play.verdict(), Verdict::Close(Reason::HalfClose));
+    }
+
+    #[test]
+    fn a_slow_peer_that_works_off_its_kernels_queue_is_not_silent() {
+        let mut play = Play::new(None);
+        play.end(Caller);
+        for queued in [3000, 2000, 1000] {
+            play.pass(HALF_CLOSE);
+            play.pump.handle_queued(queued, play.now);
+            assert_eq!(play.verdict(), Verdict::Run(Some(play.now + HALF_CLOSE)));
+        }
+        play.pass(HALF_CLOSE);
+        play.pump.handle_queued(1000, play.now);
+        assert_eq!(play.verdict(), Verdict::Close(Reason::HalfClose));
+    }
+
+    #[test]
+    fn an_idle_pair_is_reset_and_a_busy_one_is_not() {
+        let mut play = Play::new(Some(IDLE));
+        play.pass(IDLE - Duration::from_secs(1));
+        play.carry(Listener, 1);
+        assert_eq!(play.verdict(), Verdict::Run(Some(play.now + IDLE)));
+        play.pass(IDLE);
+        assert_eq!(play.verdict(), Verdict::Reset(Reason::Idle));
+    }
+
+    #[test]
+    fn a_broken_side_resets_the_other_after_everything_was_delivered() {
+        for (lost, reason) in [
+            (Caller, Reason::CallerLost),
+            (Listener, Reason::ListenerLost),
+        ] {
+            let mut play = Play::new(None);
+            play.pump.handle_read(lost, 10, play.now);
+            play.pump.handle_broken(lost, play.now);
+            let until = play.now + HALF_CLOSE;
+            assert_eq!(play.pump.step(lost.other()), Step::Done);
+            assert_eq!(play.pump.step(lost), Step::Write(10));
+            assert_eq!(play.verdict(), Verdict::Run(Some(until)));
+            play.pump.handle_written(lost, 10, play.now);
+            assert_eq!(play.pump.step(lost), Step::Done);
+            assert_eq!(play.verdict(), Verdict::Deliver(lost.other(), until));
+            play.pump.handle_delivered();
+            assert_eq!(play.verdict(), Verdict::Reset(reason));
+        }
+    }
+
+    #[test]
+    fn a_side_that_ended_well_and_broke_later_still_has_its_end_passed_on() {
+        let mut play = Play::new(None);
+        play.pump.handle_read(Caller, 10, play.now);
+        play.pump.handle_end(Caller, play.now);
+        play.pump.handle_broken(Caller, play.now);
+        play.pump.handle_written(Caller, 10, play.now);
+        assert_eq!(play.pump.step(Caller), Step::Finish);
+        play.pump.handle_finished(Caller, play.now);
+        assert!(matches!(play.verdict(), Verdict::Deliver(Listener, _)));
+    }
+
+    #[test]
+    fn a_survivor_that_takes_nothing_is_reset_after_the_half_close_time() {
+        let mut play = Play::new(None);
+        play.pump.handle_read(Caller, 10, play.now);
+        play.pump.handle_broken(Caller, play.now);
+        play.pass(HALF_CLOSE);
+        assert_eq!(play.verdict(), Verdict::Reset(Reason::CallerLost));
+    }
+
+    #[test]
+    fn two_broken_sides_end_at_once() {
+        let mut play = Play::new(None);
+        play.pump.handle_read(Caller, 10, play.now);
+        play.pump.handle_broken(Caller, play.now);
+        play.pump.handle_broken(Listener, play.now);
+        assert!(matches!(play.verdict(), Verdict::Reset(_)));
+    }
+}

@@ -1,0 +1,435 @@
+//! The portable backend: blocking threads and the standard library.
+//!
+//! The calling thread accepts; each connection gets a thread until its hello is whole. A waiting
+//! listener costs no thread: its socket lies in the registry, and one thread looks once a second
+//! who has gone. A pair takes two threads, one a direction.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, Scope};
+use std::time::{Duration, Instant};
+
+use super::event::{Event, Reason, Refusal};
+use super::pump::{Pump, Side, Sides, Step, Verdict};
+use super::registry::Registry;
+use super::session::{Session, Verdict as Asked};
+use super::{Config, Log};
+use crate::sys::net;
+use crate::wire::{HELLO_MAX, NO, Role, UserId, YES};
+
+/// Stack of a thread, in bytes; its buffer lies on the heap.
+const STACK: usize = 128 << 10;
+/// Buffer of a direction, in bytes.
+const BUFFER: usize = 64 << 10;
+/// How often the registry is searched for listeners that have gone.
+const WATCH: Duration = Duration::from_secs(1);
+/// How long the accepting thread rests when the system has no descriptor or thread left.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+/// How long a refused connection may go on sending before it is closed.
+const LINGER: Duration = Duration::from_secs(2);
+/// How often the survivor of a broken pair is asked whether all was delivered.
+const DELIVERY: Duration = Duration::from_millis(20);
+
+/// A connection with the place that it takes up.
+struct Connection<'a> {
+    stream: TcpStream,
+    from: SocketAddr,
+    _place: Place<'a>,
+}
+
+struct Server<'a> {
+    config: &'a Config,
+    log: &'a Log<'a>,
+    registry: Mutex<Registry<Connection<'a>>>,
+    places: &'a Places,
+}
+
+pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io::Result<()> {
+    let places = Places::default();
+    let server = Server {
+        config,
+        log,
+        registry: Mutex::default(),
+        places: &places,
+    };
+    let server = &server;
+    std::thread::scope(|scope| {
+        Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, || server.watch())?;
+        loop {
+            let place = server.places.take(config.max_connections);
+            match listener.accept() {
+                Ok((stream, from)) => {
+                    let connection = Connection {
+                        stream,
+                        from,
+                        _place: place,
+                    };
+                    server.welcome(scope, connection);
+                }
+                Err(error) => {
+                    drop(place);
+                    if !of_one_connection(&error) {
+                        std::thread::sleep(EXHAUSTED);
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Whether an accept failed because of the connection that it would have given; any other failure
+/// (no descriptor, no memory) would come again at once.
+fn of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+    )
+}
+
+impl<'a> Server<'a> {
+    fn registry(&self) -> MutexGuard<'_, Registry<Connection<'a>>> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn welcome<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, connection: Connection<'a>)
+    where
+        'a: 'scope,
+    {
+        let from = connection.from;
+        // A thread that cannot be had takes the connection down with it: the closure is dropped.
+        let spawned = Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, move || self.serve(connection));
+        if spawned.is_err() {
+            (self.log)(&Event::Refused {
+                from,
+                id: None,
+                refusal: Refusal::Exhausted,
+            });
+            std::thread::sleep(EXHAUSTED);
+        }
+    }
+
+    fn serve(&self, connection: Connection<'a>) {
+        let from = connection.from;
+        let hello = match self.hello(&connection.stream) {
+            Ok(Asked::Serve(hello)) => hello,
+            Ok(Asked::Refuse(refusal)) => return self.refuse(&connection, None, refusal),
+            Ok(Asked::Await) | Err(_) => {
+                return (self.log)(&Event::Left {
+                    from,
+                    id: None,
+                    reason: Reason::NoHello,
+                });
+            }
+        };
+        match hello.role {
+            Role::Listener => {
+                // Logged under the lock: no caller's `matched` may come before it.
+                let mut registry = self.registry();
+                (self.log)(&Event::Registered {
+                    id: &hello.id,
+                    from,
+                });
+                registry.insert(hello.id, connection);
+            }
+            Role::Caller => match self.find(&hello.id) {
+                Some(listener) => self.pair(&hello.id, listener, connection),
+                None => self.refuse(&connection, Some(&hello.id), Refusal::NobodyWaits),
+            },
+        }
+    }
+
+    /// Reads until the hello is whole or there will be none; `Await` when the connection ended first.
+    fn hello(&self, mut stream: &TcpStream) -> io::Result<Asked> {
+        let mut session = Session::new(Instant::now(), self.config.hello_timeout);
+        let mut buffer = [0; HELLO_MAX];
+        loop {
+            let now = Instant::now();
+            match session.handle_time(now) {
+                Asked::Await => {}
+                refused => return Ok(refused),
+            }
+            stream.set_read_timeout(Some(session.deadline() - now))?;
+            let count = match stream.peek(&mut buffer) {
+                Ok(0) => return Ok(Asked::Await),
+                Ok(count) => count,
+                Err(error) if is_timeout(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            let (used, asked) = session.handle_bytes(&buffer[..count]);
+            stream.read_exact(&mut buffer[..used])?;
+            if asked != Asked::Await {
+                stream.set_read_timeout(None)?;
+                return Ok(asked);
+            }
+        }
+    }
+
+    /// The first under `id` who is still there.
+    fn find(&self, id: &UserId) -> Option<Connection<'a>> {
+        loop {
+            let listener = self.registry().take(id)?;
+            if !net::peer_gone(&listener.stream) {
+                return Some(listener);
+            }
+            (self.log)(&Event::Left {
+                from: listener.from,
+                id: Some(id),
+                reason: Reason::Gone,
+            });
+        }
+    }
+
+    /// Answers `X`, and takes in what the peer still sends before it closes: a close with unread
+    /// bytes would become a reset, which can destroy the answer.
+    fn refuse(&self, connection: &Connection<'_>, id: Option<&UserId>, refusal: Refusal) {
+        (self.log)(&Event::Refused {
+            from: connection.from,
+            id,
+            refusal,
+        });
+        let mut stream = &connection.stream;
+        let deadline = Instant::now() + LINGER;
+        if stream
+            .write_all(&[NO])
+            .and_then(|()| stream.shutdown(Shutdown::Write))
+            .is_err()
+        {
+            return;
+        }
+        let mut buffer = [0; 4096];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+                return;
+            }
+            if !matches!(stream.read(&mut buffer), Ok(1..)) {
+                return;
+            }
+        }
+    }
+
+    /// Forgets the waiting listeners that have gone.
+    fn watch(&self) {
+        loop {
+            std::thread::sleep(WATCH);
+            let ids: Vec<UserId> = self.registry().ids().cloned().collect();
+            for id in ids {
+                // The lock is held for one id at a time, so that nobody's meeting waits for the tour.
+                while let Some(gone) = self.take_gone(&id) {
+                    (self.log)(&Event::Left {
+                        from: gone.from,
+                        id: Some(&id),
+                        reason: Reason::Gone,
+                    });
+                }
+            }
+        }
+    }
+
+    fn take_gone(&self, id: &UserId) -> Option<Connection<'a>> {
+        self.registry()
+            .remove(id, |listener| net::peer_gone(&listener.stream))
+    }
+
+    fn pair(&self, id: &UserId, listener: Connection<'_>, caller: Connection<'_>) {
+        (self.log)(&Event::Matched {
+            id,
+            listener: listener.from,
+            caller: caller.from,
+        });
+        let now = Instant::now();
+        let pump = Pump::new(now, self.config.idle_timeout, self.config.half_close);
+        let streams = Sides {
+            listener: &listener.stream,
+            caller: &caller.stream,
+        };
+        let pair = Pair {
+            streams,
+            pump: Mutex::new(pump),
+            changed: Condvar::new(),
+        };
+        let reason = pair.run(self.config.idle_timeout);
+        let pump = pair.pump();
+        (self.log)(&Event::Closed {
+            id,
+            reason,
+            listener_bytes: pump.given(Side::Listener),
+            caller_bytes: pump.given(Side::Caller),
+        });
+    }
+}
+
+/// Two connections and the two threads that serve them.
+struct Pair<'a> {
+    streams: Sides<&'a TcpStream>,
+    pump: Mutex<Pump>,
+    /// The pump has changed in a way that may change the verdict.
+    changed: Condvar,
+}
+
+impl Pair<'_> {
+    fn pump(&self) -> MutexGuard<'_, Pump> {
+        self.pump.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, idle: Option<Duration>) -> Reason {
+        for side in Side::BOTH {
+            let stream = self.streams.get(side);
+            // Blocked calls return in time to see that the pair has been idle.
+            let _ = stream.set_read_timeout(idle);
+            let _ = stream.set_write_timeout(idle);
+            let _ = stream.set_nodelay(true);
+        }
+        let mut caller = self.streams.caller;
+        if caller.write_all(&[YES]).is_err() {
+            self.pump().handle_broken(Side::Caller, Instant::now());
+        }
+        std::thread::scope(|scope| {
+            let there = Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, || self.serve(Side::Listener));
+            if there.is_err() {
+                self.pump().handle_broken(Side::Listener, Instant::now());
+                net::reset(self.streams.listener);
+            }
+            self.serve(Side::Caller)
+        })
+    }
+
+    /// Carries one direction to its end, then waits for the pair's.
+    fn serve(&self, source: Side) -> Reason {
+        self.carry(source);
+        self.changed.notify_all();
+        self.conclude()
+    }
+
+    fn carry(&self, source: Side) {
+        let (mut from, mut to) = (*self.streams.get(source), *self.streams.get(source.other()));
+        let mut buffer = vec![0; BUFFER];
+        let mut held = 0..0;
+        loop {
+            let step = self.pump().step(source);
+            let result = match step {
+                Step::Done => return,
+                Step::Read => from.read(&mut buffer),
+                Step::Write(_) => to.write(&buffer[held.clone()]),
+                Step::Finish => to.shutdown(Shutdown::Write).map(|()| 0),
+            };
+            let now = Instant::now();
+            let mut pump = self.pump();
+            match (step, result) {
+                (_, Err(error)) if is_timeout(&error) => {
+                    pump.handle_queued(self.queued(), now);
+                    if !matches!(pump.verdict(now), Verdict::Run(_)) {
+                        return;
+                    }
+                }
+                (Step::Read, Ok(0)) => pump.handle_end(source, now),
+                (Step::Read, Ok(count)) => {
+                    held = 0..count;
+                    pump.handle_read(source, count as u64, now);
+                }
+                (Step::Write(_), Ok(count)) => {
+                    held.start += count;
+                    pump.handle_written(source, count as u64, now);
+                }
+                (_, Ok(_)) => pump.handle_finished(source, now),
+                (Step::Read, Err(_)) => pump.handle_broken(source, now),
+                (_, Err(_)) => pump.handle_broken(source.other(), now),
+            }
+        }
+    }
+
+    /// Waits until the pair is over and ends its connections; the other thread, blocked on one of
+    /// them, wakes from that.
+    fn conclude(&self) -> Reason {
+        let mut pump = self.pump();
+        loop {
+            let now = Instant::now();
+            let wake = match pump.verdict(now) {
+                Verdict::Run(until) => until,
+                Verdict::Deliver(survivor, until) => {
+                    if net::unsent(self.streams.get(survivor)).unwrap_or(0) == 0 {
+                        pump.handle_delivered();
+                        continue;
+                    }
+                    Some(until.min(now + DELIVERY))
+                }
+                Verdict::Close(reason) => {
+                    for side in Side::BOTH {
+                        let _ = self.streams.get(side).shutdown(Shutdown::Both);
+                    }
+                    return reason;
+                }
+                Verdict::Reset(reason) => {
+                    for side in Side::BOTH {
+                        net::reset(self.streams.get(side));
+                    }
+                    return reason;
+                }
+            };
+            pump = match wake {
+                Some(wake) => {
+                    let left = wake.saturating_duration_since(now);
+                    let waited = self.changed.wait_timeout(pump, left);
+                    let (mut pump, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                    if timeout.timed_out() {
+                        pump.handle_queued(self.queued(), Instant::now());
+                    }
+                    pump
+                }
+                None => self
+                    .changed
+                    .wait(pump)
+                    .unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    fn queued(&self) -> u64 {
+        Side::BOTH
+            .into_iter()
+            .map(|side| net::unsent(self.streams.get(side)).unwrap_or(0) as u64)
+            .sum()
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
+}
+
+/// Counts connections, and makes the accepting thread wait at the limit.
+#[derive(Default)]
+struct Places {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// One of the places, given back when dropped.
+struct Place<'a>(&'a Places);
+
+impl Places {
+    fn take(&self, most: Option<usize>) -> Place<'_> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = |taken: &mut usize| most.is_some_and(|most| *taken >= most);
+        let mut taken = self
+            .freed
+            .wait_while(taken, full)
+            .unwrap_or_else(PoisonError::into_inner);
+        *taken += 1;
+        Place(self)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.freed.notify_one();
+    }
+}
