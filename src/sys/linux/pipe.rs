@@ -24,8 +24,10 @@ impl Pipe {
         let result = unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) };
         count(result as isize)?;
         let [read, write] = ends;
-        // SAFETY: both descriptors are new and nobody else's.
-        let (read, write) = unsafe { (OwnedFd::from_raw_fd(read), OwnedFd::from_raw_fd(write)) };
+        // SAFETY: the descriptor is new and nobody else's.
+        let read = unsafe { OwnedFd::from_raw_fd(read) };
+        // SAFETY: as above.
+        let write = unsafe { OwnedFd::from_raw_fd(write) };
         let capacity = libc::c_int::try_from(capacity).unwrap_or(libc::c_int::MAX);
         // SAFETY: no memory is passed. A refusal (a user's share of pipe memory is used up) leaves
         // the default capacity, with which all else works.
