@@ -1,6 +1,297 @@
-//! `send_r and recv_r`.
+//! `send_r` and `recv_r`: one program that receives when the file is `-`.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::args::{self, Flag, Takes, UsageError};
+use super::exit::{Exit, TABLE};
+use super::progress::{Loudness, Reporter};
+use crate::client::{Cancel, Endpoint, Wait, recv_file, send_file};
+use crate::sys::signal::Termination;
+use crate::transfer::{Error, Place, Printable, Target, UserId};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const COPYRIGHT: &str = "Copyright (c) 2026, the p2pxfer authors; BSD-3-Clause";
+const USAGE: &str = "\
+usage: send_r [options] FILE USERID HOST PORT [v]
+       recv_r [options] - USERID HOST PORT [v]
+";
+const HELP: &str = "\
+Sends a file to whoever waits under USERID at the relay on HOST and PORT, or, when
+FILE is '-', waits there for a file. Start the receiver first. The relay only passes
+bytes on: neither it nor the line is kept from reading or changing them.
+
+  recv_r - alice relay.example 9000             on the one host
+  send_r photo.jpg alice relay.example 9000     on the other
+  recv_r -o photos - alice relay.example 9000   into the folder photos
+  recv_r -o - - alice relay.example 9000 | tar x
+
+options, anywhere on the line:
+  -v, --verbose      say every step; so does a 'v' as the last word
+  -q, --quiet        say nothing but errors
+      --wait[=SECS]  send_r: call about once a second until a receiver is there;
+                     recv_r: wait for a sender no longer than SECS seconds
+      --timeout SECS give up when nothing moves for SECS seconds
+                     (default 60, 0 for never)
+  -o, --output PLACE recv_r: a folder, a file, or '-' for standard output
+                     (default: the current folder)
+      --overwrite    recv_r: replace an existing file; without it the new one
+                     becomes 'NAME (1).EXT'
+      --version      show the version
+      --help         show this
+
+A file has 1 byte to 2047 MiB, and a name of at most 31 bytes: a longer one is cut.
+
+exit status:
+";
+
+const FLAGS: &[Flag] = &[
+    Flag::short(b'v', "verbose", Takes::Nothing),
+    Flag::short(b'q', "quiet", Takes::Nothing),
+    Flag::long("wait", Takes::MaybeValue),
+    Flag::long("timeout", Takes::Value),
+    Flag::short(b'o', "output", Takes::Value),
+    Flag::long("overwrite", Takes::Nothing),
+    Flag::long("version", Takes::Nothing),
+    Flag::long("help", Takes::Nothing),
+];
+
+/// Longest time that an option takes, in seconds: a hundred years.
+const LONGEST: u64 = 100 * 366 * 24 * 3600;
+/// How long an orderly end may take after a signal.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What the command line asks for.
+#[derive(Debug)]
+enum Command {
+    Help,
+    Version,
+    Run(Box<Job>),
+}
+
+#[derive(Debug)]
+struct Job {
+    endpoint: Endpoint,
+    loudness: Loudness,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Send(PathBuf),
+    Receive(Place),
+}
 
 /// The command.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
+pub fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let program = program_name(args.next());
+    match parse(args) {
+        Ok(Command::Help) => show(&format!("{USAGE}\n{HELP}{TABLE}")),
+        Ok(Command::Version) => show(&format!("{program} {VERSION}\n{COPYRIGHT}\n")),
+        Ok(Command::Run(job)) => run(&program, &job),
+        Err(error) => {
+            let _ = write!(io::stderr(), "{program}: {error}\n{USAGE}");
+            Exit::Usage
+        }
+    }
+    .into()
+}
+
+fn program_name(arg: Option<OsString>) -> String {
+    let arg = arg.unwrap_or_default();
+    let stem = Path::new(&arg).file_stem().and_then(OsStr::to_str);
+    let name = stem.filter(|stem| !stem.is_empty()).unwrap_or("send_r");
+    Printable(name.as_bytes()).to_string()
+}
+
+fn show(text: &str) -> Exit {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Exit::Done,
+        Err(_) => Exit::Failed,
+    }
+}
+
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    let args = args::parse(args, FLAGS)?;
+    let mut loudness = Loudness::Usual;
+    let mut wait = Wait::Usual;
+    let mut timeout = None;
+    let mut place = Place::default();
+    let mut receiving_only = None;
+    for (name, value) in &args.options {
+        let value = value.as_deref();
+        match *name {
+            "help" => return Ok(Command::Help),
+            "version" => return Ok(Command::Version),
+            "verbose" => loudness = Loudness::Verbose,
+            "quiet" => loudness = Loudness::Quiet,
+            "wait" if value.is_none() => wait = Wait::Forever,
+            "wait" => wait = Wait::For(seconds("--wait", value, 1)?),
+            "timeout" => timeout = Some(seconds("--timeout", value, 0)?),
+            "output" => {
+                receiving_only = Some("--output");
+                place.target = target(value.unwrap_or_default())?;
+            }
+            "overwrite" => {
+                receiving_only = Some("--overwrite");
+                place.overwrite = true;
+            }
+            _ => {}
+        }
+    }
+    let (words, last) = args.words.split_at(args.words.len().min(4));
+    let [file, user, host, port] = words else {
+        return Err(UsageError("FILE USERID HOST PORT are needed".into()));
+    };
+    match last {
+        [] => {}
+        [word] if word == "v" || word == "V" => {
+            if loudness == Loudness::Usual {
+                loudness = Loudness::Verbose;
+            }
+        }
+        [word, ..] => {
+            let word = Printable(word.as_encoded_bytes());
+            return Err(UsageError(format!("'{word}' is one word too many")));
+        }
+    }
+    let what = match (file.as_os_str() == "-", receiving_only) {
+        (true, _) => What::Receive(place),
+        (false, None) => What::Send(file.into()),
+        (false, Some(option)) => {
+            let text = format!("{option} is for receiving: that takes '-' as FILE");
+            return Err(UsageError(text));
+        }
+    };
+    let mut endpoint = endpoint(user, host, port)?;
+    endpoint.wait = wait;
+    if let Some(timeout) = timeout {
+        endpoint.idle_timeout = (!timeout.is_zero()).then_some(timeout);
+    }
+    if let Some(timeout) = endpoint.idle_timeout {
+        endpoint.connect_timeout = endpoint.connect_timeout.min(timeout);
+    }
+    Ok(Command::Run(Box::new(Job {
+        endpoint,
+        loudness,
+        what,
+    })))
+}
+
+fn seconds(name: &str, value: Option<&OsStr>, least: u64) -> Result<Duration, UsageError> {
+    args::number(name, value, least..=LONGEST, "seconds").map(Duration::from_secs)
+}
+
+fn target(value: &OsStr) -> Result<Target, UsageError> {
+    match value.as_encoded_bytes() {
+        b"" => Err(UsageError("--output needs a folder, a file or '-'".into())),
+        b"-" => Ok(Target::Stdout),
+        _ => Ok(Target::Path(value.into())),
+    }
+}
+
+fn endpoint(user: &OsStr, host: &OsStr, port: &OsStr) -> Result<Endpoint, UsageError> {
+    let user =
+        UserId::new(user.as_encoded_bytes()).map_err(|error| UsageError(error.to_string()))?;
+    let host = host.to_str().filter(|host| !host.is_empty());
+    let host = host.ok_or_else(|| UsageError("HOST is no name and no address".into()))?;
+    let port = args::number("PORT", Some(port), 1..=65535, "a number")?;
+    let port = u16::try_from(port).map_err(|error| UsageError(error.to_string()))?;
+    Ok(Endpoint::new(user, host, port))
+}
+
+fn run(program: &str, job: &Job) -> Exit {
+    let cancel = Cancel::new();
+    let signal = match end_on_signals(&cancel) {
+        Ok(signal) => signal,
+        Err(error) => {
+            let _ = writeln!(
+                io::stderr(),
+                "{program}: cannot listen for signals: {error}"
+            );
+            return Exit::Failed;
+        }
+    };
+    if job.loudness == Loudness::Verbose {
+        let _ = write!(io::stderr(), "{program} {VERSION}\n{COPYRIGHT}\n");
+    }
+    let receiving = matches!(job.what, What::Receive(_));
+    let mut reporter = Reporter::new(program, job.loudness, receiving);
+    let result = transfer(job, &cancel, &mut reporter);
+    let Err(error) = result else {
+        return Exit::Done;
+    };
+    match (&error, signal.load(Ordering::Relaxed)) {
+        (Error::Cancelled, number @ 1..) => {
+            reporter.error(&format_args!("ended by signal {number}"));
+            Exit::Signal(number)
+        }
+        _ => {
+            reporter.error(&error);
+            Exit::from(&error)
+        }
+    }
+}
+
+fn transfer(job: &Job, cancel: &Cancel, reporter: &mut Reporter) -> Result<(), Error> {
+    let mut observer = |event: crate::transfer::Event<'_>| {
+        reporter.handle(&event);
+        ControlFlow::Continue(())
+    };
+    match &job.what {
+        What::Send(path) => {
+            let sent = send_file(&job.endpoint, path, cancel, &mut observer)?;
+            let (name, length) = (Printable(&sent.name), sent.length);
+            let pace = reporter.pace(length);
+            reporter.result(&format_args!("sent '{name}' ({length} bytes, {pace})"));
+        }
+        What::Receive(place) => {
+            let received = recv_file(&job.endpoint, place, cancel, &mut observer)?;
+            let (name, length) = (Printable(&received.name), received.length);
+            let pace = reporter.pace(length);
+            let path = match &received.path {
+                Some(path) => Printable(path.as_os_str().as_encoded_bytes()).to_string(),
+                None => "standard output".to_string(),
+            };
+            let kept = match received.renamed {
+                true => ", because the name is taken",
+                false => "",
+            };
+            reporter.result(&format_args!(
+                "received '{name}' ({length} bytes, {pace}) as {path}{kept}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Lets the first signal end the job in order, and by force when that takes too long; the second one
+/// at once. The number of the signal stands in what is returned; 0 for none.
+fn end_on_signals(cancel: &Cancel) -> io::Result<Arc<AtomicU8>> {
+    let termination = Termination::install()?;
+    let first = Arc::new(AtomicU8::new(0));
+    let (seen, cancel) = (Arc::clone(&first), cancel.clone());
+    thread::Builder::new().spawn(move || {
+        let number = u8::try_from(termination.wait()).unwrap_or_default();
+        let force = move || std::process::exit(Exit::Signal(number).code().into());
+        seen.store(number, Ordering::Relaxed);
+        cancel.cancel();
+        let forced = thread::Builder::new().spawn(move || {
+            thread::sleep(GRACE);
+            force();
+        });
+        if forced.is_ok() {
+            termination.wait();
+        }
+        force();
+    })?;
+    Ok(first)
 }

@@ -1,1 +1,57 @@
-//! The two jobs over sockets.
+//! The two jobs over sockets: reach the relay, meet the peer, run the transfer.
+//!
+//! [`send_file`] and [`recv_file`] block until the file crossed or an error says why not; a
+//! [`Cancel`] ends them from any other thread.
+
+mod cancel;
+mod connection;
+mod dial;
+mod jobs;
+
+use std::time::Duration;
+
+pub use self::cancel::Cancel;
+pub use self::jobs::{Received, Sent, recv_file, send_file};
+use crate::transfer::UserId;
+
+/// Where and under which name two hosts meet, and for how long they try.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The name.
+    pub user: UserId,
+    /// The relay: a host name, an IPv4 address, or an IPv6 address with or without brackets.
+    pub host: String,
+    /// The relay's TCP port.
+    pub port: u16,
+    /// How long each address of the relay may take to accept a connection, and the relay to answer.
+    pub connect_timeout: Duration,
+    /// After how long a silence of the peer the connection counts as lost; `None` for never.
+    pub idle_timeout: Option<Duration>,
+    /// How long to wait for the peer to come.
+    pub wait: Wait,
+}
+
+/// How long to wait for the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A sender calls once, a receiver waits without an end.
+    Usual,
+    /// As long as this; a sender calls about once a second.
+    For(Duration),
+    /// Without an end; a sender calls about once a second.
+    Forever,
+}
+
+impl Endpoint {
+    /// An endpoint with the usual times: 30 s to connect, 60 s of silence, [`Wait::Usual`].
+    pub fn new(user: UserId, host: &str, port: u16) -> Self {
+        Self {
+            user,
+            host: host.to_string(),
+            port,
+            connect_timeout: Duration::from_secs(30),
+            idle_timeout: Some(Duration::from_secs(60)),
+            wait: Wait::Usual,
+        }
+    }
+}

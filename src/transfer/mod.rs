@@ -1,3 +1,22 @@
-//! The transfer.
+//! A file over any stream of bytes: it knows no sockets, only a [`Link`].
+//!
+//! - [`Source`] is the file to send, checked before anybody is called
+//! - [`Place`] says where received bytes go, and a [`Store`] is that place, opened
+//! - [`v1`] is the transfer of 2013: two machines, and the drivers that run them over a link
+//! - an [`Observer`] hears each [`Event`] and may end the transfer
 
-pub use crate::wire::Printable;
+mod error;
+mod event;
+mod link;
+mod name;
+mod source;
+mod store;
+pub mod v1;
+
+pub use self::error::Error;
+pub use self::event::{Event, Observer};
+pub use self::link::Link;
+pub use self::name::{Name, NameError, fit_name, safe_name};
+pub use self::source::Source;
+pub use self::store::{Place, Sink, Store, Stored, Target};
+pub use crate::wire::{HeaderError, IdError, Printable, UserId};

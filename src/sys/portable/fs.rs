@@ -1,1 +1,115 @@
 //! A folder that files are made, named and removed in.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{self, Component, Path, PathBuf};
+
+/// A folder. Names are single names. The standard library cannot hold a folder open, so one that is
+/// exchanged for another meanwhile is not noticed.
+#[derive(Debug)]
+pub struct Dir {
+    folder: PathBuf,
+}
+
+impl Dir {
+    /// Opens the folder at `path`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        if !fs::metadata(path)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        let folder = path::absolute(path)?;
+        Ok(Self { folder })
+    }
+
+    /// Makes a file for writing, that nobody else may open where files have modes.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken, be it by a symbolic link.
+    pub fn create_private(&self, name: &OsStr) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.write(true).create_new(true).open(self.at(name)?)
+    }
+
+    /// Gives `file` the permissions of a file that a program makes in this folder without a thought.
+    /// They are read off an empty file made as `probe` and removed again.
+    ///
+    /// # Errors
+    /// When `probe` cannot be made, or the permissions cannot be changed.
+    pub fn share(&self, file: &File, probe: &OsStr) -> io::Result<()> {
+        let example = File::create_new(self.at(probe)?)?;
+        self.remove(probe)?;
+        file.set_permissions(example.metadata()?.permissions())
+    }
+
+    /// Renames `from`, replacing a file or a link called `to`, never a folder.
+    ///
+    /// # Errors
+    /// What the system says; `from` is left as it was.
+    pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        fs::rename(self.at(from)?, self.at(to)?)
+    }
+
+    /// Renames `from` without replacing anything.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when `to` is taken; `from` is left as it was.
+    pub fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        match fs::hard_link(self.at(from)?, self.at(to)?) {
+            Ok(()) => return self.remove(from),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => {}
+        }
+        // Where files have no links, an empty file of ours takes the name first.
+        drop(self.create_private(to)?);
+        self.rename(from, to).inspect_err(|_| {
+            let _ = self.remove(to);
+        })
+    }
+
+    /// Removes a file or a link.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_file(self.at(name)?)
+    }
+
+    /// The path of a name in the folder, and of nothing elsewhere.
+    fn at(&self, name: &OsStr) -> io::Result<PathBuf> {
+        let mut components = Path::new(name).components();
+        match (components.next(), components.next()) {
+            (Some(Component::Normal(only)), None) if only == name => Ok(self.folder.join(name)),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+}
+
+/// Bytes from elsewhere as a file name of this system; `None` when it has no such names.
+pub fn file_name(bytes: &[u8]) -> Option<OsString> {
+    #[cfg(unix)]
+    let name = Some(std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec()));
+    #[cfg(not(unix))]
+    let name = std::str::from_utf8(bytes).ok().map(OsString::from);
+    name
+}
+
+/// Standard output without a buffer.
+///
+/// # Errors
+/// When no descriptor can be had.
+pub fn stdout() -> io::Result<File> {
+    #[cfg(unix)]
+    let owned = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned()?;
+    #[cfg(windows)]
+    let owned = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned()?;
+    #[cfg(not(any(unix, windows)))]
+    return Err(io::ErrorKind::Unsupported.into());
+    #[cfg(any(unix, windows))]
+    Ok(File::from(owned))
+}

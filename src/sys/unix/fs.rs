@@ -1,1 +1,170 @@
 //! A folder that files are made, named and removed in.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::check;
+
+/// An open folder. Names are single names: nothing reaches out of the folder, whatever happens to
+/// the path it was opened by.
+#[derive(Debug)]
+pub struct Dir {
+    folder: File,
+}
+
+impl Dir {
+    /// Opens the folder at `path`.
+    ///
+    /// # Errors
+    /// When there is none, or it may not be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        // A folder that may be written to and not listed will do, where the system has such opens.
+        #[cfg(target_os = "linux")]
+        const FLAGS: libc::c_int = libc::O_DIRECTORY | libc::O_PATH;
+        #[cfg(not(target_os = "linux"))]
+        const FLAGS: libc::c_int = libc::O_DIRECTORY;
+        let folder = OpenOptions::new()
+            .read(true)
+            .custom_flags(FLAGS)
+            .open(path)?;
+        Ok(Self { folder })
+    }
+
+    /// Makes a file that nobody else may open (mode 0600), for writing.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken, be it by a symbolic link.
+    pub fn create_private(&self, name: &OsStr) -> io::Result<File> {
+        self.create(name, 0o600)
+    }
+
+    /// Gives `file` the permissions of a file that a program makes in this folder without a thought.
+    /// They are read off an empty file made as `probe` and removed again: asking the umask means to
+    /// change it for the whole process.
+    ///
+    /// # Errors
+    /// When `probe` cannot be made, or the permissions cannot be changed.
+    pub fn share(&self, file: &File, probe: &OsStr) -> io::Result<()> {
+        let example = self.create(probe, 0o666)?;
+        self.remove(probe)?;
+        file.set_permissions(example.metadata()?.permissions())
+    }
+
+    /// Renames `from`, replacing a file or a link called `to`, never a folder.
+    ///
+    /// # Errors
+    /// What the system says; `from` is left as it was.
+    pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let (from, to) = (single(from)?, single(to)?);
+        let folder = self.folder.as_raw_fd();
+        // SAFETY: both names end in a NUL and outlive the call.
+        check(unsafe { libc::renameat(folder, from.as_ptr(), folder, to.as_ptr()) })?;
+        Ok(())
+    }
+
+    /// Renames `from` without replacing anything.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when `to` is taken; `from` is left as it was.
+    pub fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        match self.rename_exclusively(from, to) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {}
+            done => return done,
+        }
+        // Some file systems know no such rename, but links,
+        match self.link(from, to) {
+            Ok(()) => return self.remove(from),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => {}
+        }
+        // and some know neither: then an empty file of ours takes the name first.
+        drop(self.create(to, 0o600)?);
+        self.rename(from, to).inspect_err(|_| {
+            let _ = self.remove(to);
+        })
+    }
+
+    /// Removes a file or a link.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove(&self, name: &OsStr) -> io::Result<()> {
+        let name = single(name)?;
+        // SAFETY: the name ends in a NUL and outlives the call.
+        check(unsafe { libc::unlinkat(self.folder.as_raw_fd(), name.as_ptr(), 0) })?;
+        Ok(())
+    }
+
+    fn create(&self, name: &OsStr, mode: libc::c_uint) -> io::Result<File> {
+        let name = single(name)?;
+        let flags =
+            libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+        // SAFETY: the name ends in a NUL and outlives the call.
+        let descriptor =
+            check(unsafe { libc::openat(self.folder.as_raw_fd(), name.as_ptr(), flags, mode) })?;
+        // SAFETY: the descriptor is new and nobody else's.
+        Ok(unsafe { File::from_raw_fd(descriptor) })
+    }
+
+    fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let (from, to) = (single(from)?, single(to)?);
+        let folder = self.folder.as_raw_fd();
+        // SAFETY: both names end in a NUL and outlive the call.
+        check(unsafe { libc::linkat(folder, from.as_ptr(), folder, to.as_ptr(), 0) })?;
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn rename_exclusively(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let (from, to) = (single(from)?, single(to)?);
+        let folder = self.folder.as_raw_fd();
+        // By number, because older C libraries have no function for it.
+        // SAFETY: both names end in a NUL and outlive the call.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_renameat2,
+                folder,
+                from.as_ptr(),
+                folder,
+                to.as_ptr(),
+                libc::RENAME_NOREPLACE,
+            )
+        };
+        if result == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn rename_exclusively(&self, _: &OsStr, _: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// A name as the system takes it: one that names something in the folder and nothing elsewhere.
+fn single(name: &OsStr) -> io::Result<CString> {
+    let bytes = name.as_bytes();
+    if matches!(bytes, b"" | b"." | b"..") || bytes.contains(&b'/') {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(CString::new(bytes)?)
+}
+
+/// Bytes from elsewhere as a file name of this system; `None` when it has no such names.
+pub fn file_name(bytes: &[u8]) -> Option<OsString> {
+    Some(OsString::from_vec(bytes.to_vec()))
+}
+
+/// Standard output without a buffer.
+///
+/// # Errors
+/// When no descriptor can be had.
+pub fn stdout() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}

@@ -1,0 +1,76 @@
+//! Exit statuses of `send_r` and `recv_r`; the numbers never change.
+
+use std::process::ExitCode;
+
+use crate::transfer::Error;
+
+/// How the command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    Done,
+    Failed,
+    Usage,
+    NobodyWaits,
+    Lost,
+    Refused,
+    Checksum,
+    File,
+    Protocol,
+    UnsafeName,
+    /// Ended by this signal, which shells report as 128 and its number.
+    Signal(u8),
+}
+
+/// The statuses as `--help` lists them.
+pub(super) const TABLE: &str = "\
+  0  done: the receiver has the whole file under its final name
+  1  failed in a way that has no number of its own
+  2  wrong usage
+  3  nobody waits under that user id; with recv_r --wait=SECS: no sender came
+  4  connection lost, or the relay cannot be reached or refused us
+  5  the receiver refused the file
+  6  the checksum differed, or the receiver could not keep the file
+  7  a local file: missing, empty, too large, no space, not permitted
+  8  the peer broke the protocol
+  9  the sender's file name is not safe to use
+128+N  ended by signal N (130: Ctrl-C)
+";
+
+impl Exit {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NobodyWaits => 3,
+            Self::Lost => 4,
+            Self::Refused => 5,
+            Self::Checksum => 6,
+            Self::File => 7,
+            Self::Protocol => 8,
+            Self::UnsafeName => 9,
+            Self::Signal(number) => number.saturating_add(128),
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+impl From<&Error> for Exit {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::NobodyWaits | Error::NobodyCame { .. } => Self::NobodyWaits,
+            Error::Lost(_) | Error::Unreachable { .. } | Error::RefusedByRelay => Self::Lost,
+            Error::RefusedByPeer => Self::Refused,
+            Error::Checksum | Error::NotAccepted => Self::Checksum,
+            Error::File { .. } | Error::Empty { .. } | Error::TooLarge { .. } => Self::File,
+            Error::Malformed(_) | Error::UnexpectedAnswer(_) => Self::Protocol,
+            Error::UnsafeName { .. } => Self::UnsafeName,
+            Error::Cancelled => Self::Failed,
+        }
+    }
+}

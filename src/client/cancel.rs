@@ -1,0 +1,84 @@
+//! Ending a job from another thread.
+
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Ends a job from any thread; clones end the same job. Once cancelled it stays so: take a new one
+/// for the next job.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    cancelled: bool,
+    socket: Option<TcpStream>,
+}
+
+impl Cancel {
+    /// One that nobody has used yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends the job: whatever it waits for on the network ends at once, and it returns
+    /// [`crate::transfer::Error::Cancelled`]. A look-up of a host name ends only by itself.
+    pub fn cancel(&self) {
+        let mut state = self.lock();
+        state.cancelled = true;
+        if let Some(socket) = &state.socket {
+            // Fails only when the peer ended the connection before, which ends the wait too.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        self.shared.changed.notify_all();
+    }
+
+    /// Whether [`Self::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.lock().cancelled
+    }
+
+    /// Makes `socket` the one that [`Self::cancel`] shuts down.
+    pub(super) fn watch(&self, socket: TcpStream) {
+        let mut state = self.lock();
+        if state.cancelled {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        state.socket = Some(socket);
+    }
+
+    /// Lets go of the socket, so that it is closed when its owner closes it.
+    pub(super) fn unwatch(&self) {
+        self.lock().socket = None;
+    }
+
+    /// Waits for `time`, or until cancelled.
+    pub(super) fn pause(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        let mut state = self.lock();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.cancelled || left.is_zero() {
+                return;
+            }
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole after every statement, so a panic elsewhere cannot have broken it.
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

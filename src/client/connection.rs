@@ -1,0 +1,137 @@
+//! A connection through the relay, as the transfer sees it.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::Cancel;
+use crate::sys::net;
+use crate::transfer::Link;
+
+/// How long, and over how many bytes, the peer's end is awaited after the last answer.
+const DRAIN_TIME: Duration = Duration::from_secs(3);
+const DRAIN_BYTES: usize = 64 << 20;
+/// How many times the idle timeout the verdict may take: megabytes may lie in the relay and in the
+/// kernels between, and on a slow line they take minutes that look like silence from here.
+const VERDICT_PATIENCE: u32 = 10;
+
+/// The socket, with a limit to its silence.
+#[derive(Debug)]
+pub(super) struct Connection<'a> {
+    stream: TcpStream,
+    cancel: &'a Cancel,
+    idle: Option<Duration>,
+}
+
+impl<'a> Connection<'a> {
+    /// A connection that [`Cancel::cancel`] ends.
+    pub(super) fn new(stream: TcpStream, cancel: &'a Cancel) -> io::Result<Self> {
+        cancel.watch(stream.try_clone()?);
+        Ok(Self {
+            stream,
+            cancel,
+            idle: None,
+        })
+    }
+
+    /// From now on a silence of `idle` is an error of the kind `TimedOut`; `None` for never.
+    pub(super) fn limit(&mut self, idle: Option<Duration>) -> io::Result<()> {
+        // The system takes 0 for no limit.
+        let idle = idle.map(|idle| idle.max(Duration::from_millis(1)));
+        self.stream.set_read_timeout(idle)?;
+        self.stream.set_write_timeout(idle)?;
+        self.idle = idle;
+        Ok(())
+    }
+
+    /// Waits until there is something to read, and leaves it there; `false` for the end.
+    pub(super) fn await_readable(&self) -> io::Result<bool> {
+        loop {
+            match self.stream.peek(&mut [0]) {
+                Ok(count) => return Ok(count > 0),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.timed_out(error)),
+            }
+        }
+    }
+
+    fn timed_out(&self, error: io::Error) -> io::Error {
+        match (error.kind(), self.idle) {
+            (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut, Some(idle)) => {
+                let message = format!("nothing moved for {} s", idle.as_secs_f64());
+                io::Error::new(io::ErrorKind::TimedOut, message)
+            }
+            _ => error,
+        }
+    }
+
+    fn drain(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + DRAIN_TIME;
+        let mut scratch = vec![0; 64 * 1024];
+        let mut drained = 0;
+        while drained < DRAIN_BYTES {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.stream.set_read_timeout(Some(left))?;
+            match self.stream.read(&mut scratch) {
+                Ok(0) => break,
+                Ok(count) => drained += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Link for Connection<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.timed_out(error)),
+                Ok(count) => return Ok(count),
+            }
+        }
+    }
+
+    fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let before = net::unsent(&self.stream);
+            match self.stream.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let error = self.timed_out(error);
+                    // The kernel takes no more before a good part of its buffer has left, which on a
+                    // slow line is long: what counts is whether anything has.
+                    let moved = net::unsent(&self.stream) < before;
+                    if error.kind() != io::ErrorKind::TimedOut || !moved {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn all_written(&mut self) {
+        let _ = self.limit(self.idle.map(|idle| idle.saturating_mul(VERDICT_PATIENCE)));
+    }
+
+    fn finish(&mut self) {
+        // Whatever fails here, the transfer has had its result.
+        if self.stream.shutdown(Shutdown::Write).is_ok() {
+            let _ = self.drain();
+        }
+    }
+}
+
+impl Drop for Connection<'_> {
+    fn drop(&mut self) {
+        self.cancel.unwatch();
+    }
+}

@@ -1,0 +1,331 @@
+//! Where received bytes go.
+//!
+//! A file comes into being under another name, `NAME.<8 hex digits>.part`, readable for nobody else,
+//! in the folder of its final name. It gets that name only when it is whole and its checksum held;
+//! else it is removed. Nothing is synced to the disk: that is for version 2 to promise.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{self, Path, PathBuf};
+
+use super::error::Error;
+use super::name::{self, NameError, safe_name};
+use crate::sys::fs::Dir;
+use crate::sys::{fs as system, random};
+
+/// How many names `NAME (1)`, `NAME (2)`, ... are tried beside an existing one.
+const ATTEMPTS: u32 = 9999;
+/// Length of `.`, 8 hex digits and `.part`, in bytes.
+const PART_SUFFIX: usize = 14;
+
+/// What the user said about where to put a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where.
+    pub target: Target,
+    /// Whether an existing file is replaced; else the new one becomes `NAME (1)`.
+    pub overwrite: bool,
+}
+
+/// A folder, a file, or standard output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Into this folder under the sender's name, when it is a folder; else under exactly this name.
+    /// What is neither file nor folder (a FIFO, `/dev/null`) is written into.
+    Path(PathBuf),
+    /// To standard output.
+    Stdout,
+}
+
+impl Default for Place {
+    /// The current folder, nothing replaced.
+    fn default() -> Self {
+        Self {
+            target: Target::Path(PathBuf::from(".")),
+            overwrite: false,
+        }
+    }
+}
+
+/// A place that was found to exist, before a sender is waited for.
+#[derive(Debug)]
+pub struct Store {
+    kind: Kind,
+    overwrite: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// The name comes from the sender, or is `fixed`.
+    Folder {
+        dir: Dir,
+        path: PathBuf,
+        fixed: Option<OsString>,
+    },
+    Existing(PathBuf),
+    Stdout,
+}
+
+impl Store {
+    /// Opens a place.
+    ///
+    /// # Errors
+    /// [`Error::File`] when there is no such folder.
+    pub fn open(place: &Place) -> Result<Self, Error> {
+        let kind = match &place.target {
+            Target::Stdout => Kind::Stdout,
+            Target::Path(path) => Kind::open(path)?,
+        };
+        Ok(Self {
+            kind,
+            overwrite: place.overwrite,
+        })
+    }
+
+    /// Makes ready to receive the file that the sender calls `name`.
+    ///
+    /// # Errors
+    /// [`Error::UnsafeName`] when the name is to be used and must not be, [`Error::File`] when no
+    /// file can be made.
+    pub fn create(&self, name: &[u8]) -> Result<Sink<'_>, Error> {
+        let (dir, folder, fixed) = match &self.kind {
+            Kind::Stdout => {
+                let path = PathBuf::from("standard output");
+                let file = system::stdout().map_err(|error| Error::file(&path, error))?;
+                let end = End::Stdout;
+                return Ok(Sink { file, path, end });
+            }
+            Kind::Existing(path) => return open_existing(path),
+            Kind::Folder { dir, path, fixed } => (dir, path, fixed),
+        };
+        let wanted = match fixed {
+            Some(fixed) => fixed.clone(),
+            None => local_name(name).map_err(|error| Error::UnsafeName {
+                name: name.to_vec(),
+                error,
+            })?,
+        };
+        let path = folder.join(&wanted);
+        let failed = |error| Error::file(&path, error);
+        if self.overwrite {
+            check_replaceable(&path).map_err(failed)?;
+        }
+        let name = part_name(&wanted).map_err(failed)?;
+        let file = dir.create_private(&name).map_err(failed)?;
+        let end = End::Name(Part {
+            dir,
+            folder,
+            name,
+            wanted,
+            overwrite: self.overwrite,
+            named: false,
+        });
+        Ok(Sink { file, path, end })
+    }
+}
+
+impl Kind {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |error| Error::file(path, error);
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Ok(Self::Folder {
+                dir: Dir::open(path).map_err(failed)?,
+                path: path.to_path_buf(),
+                fixed: None,
+            }),
+            Ok(metadata) if !metadata.is_file() => Ok(Self::Existing(path.to_path_buf())),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            Err(error) if ends_as_folder(path) => Err(failed(error)),
+            _ => {
+                let missing = || failed(io::ErrorKind::InvalidInput.into());
+                let name = path.file_name().ok_or_else(missing)?.to_os_string();
+                let folder = match path.parent() {
+                    Some(folder) if folder != Path::new("") => folder,
+                    _ => Path::new("."),
+                };
+                Ok(Self::Folder {
+                    dir: Dir::open(folder).map_err(|error| Error::file(folder, error))?,
+                    path: folder.to_path_buf(),
+                    fixed: Some(name),
+                })
+            }
+        }
+    }
+}
+
+fn ends_as_folder(path: &Path) -> bool {
+    let last = path.as_os_str().as_encoded_bytes().last();
+    last.is_some_and(|&byte| path::is_separator(char::from(byte)))
+}
+
+fn open_existing(path: &Path) -> Result<Sink<'_>, Error> {
+    let failed = |error| Error::file(path, error);
+    let file = File::options().write(true).open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other(
+            "was exchanged for a file meanwhile: try again",
+        )));
+    }
+    Ok(Sink {
+        file,
+        path: path.to_path_buf(),
+        end: End::Existing,
+    })
+}
+
+fn local_name(name: &[u8]) -> Result<OsString, NameError> {
+    let name = safe_name(name)?;
+    system::file_name(name.as_bytes()).ok_or(NameError::NotUnicode)
+}
+
+/// Fails early where the rename would fail late, or would replace more than a file.
+fn check_replaceable(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => Err(io::Error::other(
+            "is not a regular file and is not replaced: name it with -o to write into it",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A name that nobody else uses, beside the final one.
+fn part_name(wanted: &OsStr) -> io::Result<OsString> {
+    let mut random = [0; 4];
+    random::fill(&mut random)?;
+    let mut name = shortened(wanted, name::LONGEST - PART_SUFFIX)?;
+    name.push(format!(".{:08x}.part", u32::from_ne_bytes(random)));
+    Ok(name)
+}
+
+/// `NAME (number).EXT`.
+fn numbered(wanted: &OsStr, number: u32) -> io::Result<OsString> {
+    let path = Path::new(wanted);
+    let mut tail = OsString::from(format!(" ({number})"));
+    if let Some(extension) = path.extension() {
+        tail.push(".");
+        tail.push(extension);
+    }
+    let room = name::LONGEST.saturating_sub(tail.as_encoded_bytes().len());
+    let mut name = shortened(path.file_stem().unwrap_or(wanted), room)?;
+    name.push(tail);
+    Ok(name)
+}
+
+fn shortened(name: &OsStr, longest: usize) -> io::Result<OsString> {
+    let bytes = name.as_encoded_bytes();
+    if bytes.len() <= longest {
+        return Ok(name.to_os_string());
+    }
+    system::file_name(name::cut(bytes, longest))
+        .ok_or_else(|| io::ErrorKind::InvalidFilename.into())
+}
+
+/// A file that is being received. Dropped before [`Sink::commit`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Sink<'a> {
+    // Declared first, so that it is closed before the part is removed: Windows asks for that.
+    file: File,
+    path: PathBuf,
+    end: End<'a>,
+}
+
+/// What is still to be done when all bytes are written.
+#[derive(Debug)]
+enum End<'a> {
+    Name(Part<'a>),
+    Existing,
+    Stdout,
+}
+
+/// A file that was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it is; `None` when it was written to standard output.
+    pub path: Option<PathBuf>,
+    /// Whether the name it should have had was taken, so that it has another one.
+    pub renamed: bool,
+}
+
+impl Sink<'_> {
+    /// Adds the next bytes.
+    ///
+    /// # Errors
+    /// [`Error::File`], also when the disk is full.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file
+            .write_all(bytes)
+            .map_err(|error| Error::file(&self.path, error))
+    }
+
+    /// Gives the file its name, which makes it final.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot have one; then it is gone.
+    pub fn commit(self) -> Result<Stored, Error> {
+        let Self { file, path, end } = self;
+        let in_place = |path| Stored {
+            path,
+            renamed: false,
+        };
+        match end {
+            End::Name(part) => part.commit(file).map_err(|error| Error::file(&path, error)),
+            End::Existing => Ok(in_place(Some(path))),
+            End::Stdout => Ok(in_place(None)),
+        }
+    }
+}
+
+/// A file under its part name, which it has until it is dropped or named.
+#[derive(Debug)]
+struct Part<'a> {
+    dir: &'a Dir,
+    folder: &'a Path,
+    name: OsString,
+    wanted: OsString,
+    overwrite: bool,
+    named: bool,
+}
+
+impl Part<'_> {
+    fn commit(mut self, file: File) -> io::Result<Stored> {
+        // On file systems without permissions this fails, and a file that stays private is whole too.
+        let _ = self.dir.share(&file, &part_name(&self.wanted)?);
+        drop(file);
+        let name = self.take_name()?;
+        self.named = true;
+        Ok(Stored {
+            renamed: name != self.wanted,
+            path: Some(self.folder.join(name)),
+        })
+    }
+
+    fn take_name(&self) -> io::Result<OsString> {
+        let taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+        let wanted = self.wanted.clone();
+        if self.overwrite {
+            return self.dir.rename(&self.name, &wanted).map(|()| wanted);
+        }
+        match self.dir.rename_new(&self.name, &wanted) {
+            Err(error) if taken(&error) => {}
+            done => return done.map(|()| wanted),
+        }
+        for number in 1..=ATTEMPTS {
+            let name = numbered(&wanted, number)?;
+            match self.dir.rename_new(&self.name, &name) {
+                Err(error) if taken(&error) => {}
+                done => return done.map(|()| name),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if !self.named {
+            let _ = self.dir.remove(&self.name);
+        }
+    }
+}
