@@ -1,0 +1,226 @@
+//! The relay as a process of its own, and connections to it.
+//!
+//! Everything here is used by every test binary that includes this file; what only some use stands
+//! in a file of its own beside it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long anything that must happen may take before a test calls it missing.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Makes one test of each rule, a `fn(backend: &str)`, for each backend that this build has.
+macro_rules! on_every_backend {
+    ($($rule:ident)*) => {
+        #[cfg(all(target_os = "linux", feature = "libc"))]
+        mod epoll {
+            $(#[test] fn $rule() { super::$rule("epoll"); })*
+        }
+        mod threads {
+            $(#[test] fn $rule() { super::$rule("threads"); })*
+        }
+    };
+}
+pub(crate) use on_every_backend;
+
+/// A running `p2p-relay`; ends with the value. Its log is shown when the test fails.
+pub(crate) struct Relay {
+    /// Where it listens, as it says itself.
+    pub(crate) address: SocketAddr,
+    /// The process.
+    pub(crate) child: Child,
+    log: Arc<Log>,
+    collector: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    grown: Condvar,
+}
+
+impl Relay {
+    /// A relay on a free port of 127.0.0.1 with these options besides.
+    pub(crate) fn start(backend: &str, options: &[&str]) -> Self {
+        let arguments = [&["--bind", "127.0.0.1"], options].concat();
+        Self::start_anywhere(backend, &arguments)
+    }
+
+    /// A relay on a free port; where it binds is left to the options.
+    pub(crate) fn start_anywhere(backend: &str, options: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_p2p-relay"))
+            .args(["--backend", backend])
+            .args(options)
+            .arg("0")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("p2p-relay starts");
+        let mut stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let mut first = String::new();
+        stderr.read_line(&mut first).expect("stderr is text");
+        let address = first
+            .strip_prefix("listening on ")
+            .and_then(|address| address.trim_end_matches('\n').parse().ok());
+        let Some(address) = address else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the first line is 'listening on ADDR:PORT', not {first:?}");
+        };
+        let log = Arc::new(Log::default());
+        let collector = std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || log.collect(stderr)
+        });
+        Self {
+            address,
+            child,
+            log,
+            collector: Some(collector),
+        }
+    }
+
+    /// The lines that the relay has written after its first.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.log.lines.lock().expect("no collector panics").clone()
+    }
+
+    /// Waits for an event whose line has all of `parts`, each a whole word; the line.
+    pub(crate) fn wait_for(&self, event: &str, parts: &[&str]) -> String {
+        let fits = |line: &String| {
+            let mut words = line.split(' ');
+            words.next() == Some(event)
+                && parts
+                    .iter()
+                    .all(|part| words.clone().any(|word| word == *part))
+        };
+        let until = Instant::now() + DEADLINE;
+        let mut seen = 0;
+        let mut lines = self.log.lines.lock().expect("no collector panics");
+        loop {
+            if let Some(line) = lines[seen..].iter().find(|line| fits(line)) {
+                return line.clone();
+            }
+            seen = lines.len();
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(lines);
+                panic!("no '{event}' with {parts:?} in the relay's log");
+            }
+            (lines, _) = self
+                .log
+                .grown
+                .wait_timeout(lines, left)
+                .expect("no collector panics");
+        }
+    }
+
+    /// A connection that has said nothing yet.
+    pub(crate) fn connect(&self) -> TcpStream {
+        connect(self.address)
+    }
+
+    /// A listener that is known to wait under `id`.
+    pub(crate) fn listener(&self, id: &[u8]) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(&hello(b'T', id)).expect("the relay reads");
+        self.wait_registered(&stream);
+        stream
+    }
+
+    /// A caller that has said its hello and has not read the answer.
+    pub(crate) fn caller(&self, id: &[u8]) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(&hello(b'C', id)).expect("the relay reads");
+        stream
+    }
+
+    /// A listener and a caller that have met; the caller has read its 'O'.
+    pub(crate) fn pair(&self, id: &[u8]) -> (TcpStream, TcpStream) {
+        let listener = self.listener(id);
+        let mut caller = self.caller(id);
+        assert_eq!(read(&mut caller, 1), b"O");
+        (listener, caller)
+    }
+
+    /// Waits until the relay has said that this connection waits.
+    pub(crate) fn wait_registered(&self, stream: &TcpStream) {
+        let ours = stream.local_addr().expect("a connection has an address");
+        self.wait_for("registered", &[&format!("from={ours}")]);
+    }
+}
+
+impl Log {
+    fn collect(&self, stderr: BufReader<ChildStderr>) {
+        for line in stderr.split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            self.lines.lock().expect("no reader panics").push(line);
+            self.grown.notify_all();
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(collector) = self.collector.take() {
+            let _ = collector.join();
+        }
+        if std::thread::panicking() {
+            let lines = self.lines();
+            for line in &lines[lines.len().saturating_sub(20)..] {
+                eprintln!("relay: {line}");
+            }
+        }
+    }
+}
+
+/// A connection without Nagle's delay, whose reads and writes fail after [`DEADLINE`].
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("somebody listens");
+    stream.set_nodelay(true).expect("a socket option");
+    stream
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a socket option");
+    stream
+        .set_write_timeout(Some(DEADLINE))
+        .expect("a socket option");
+    stream
+}
+
+/// `T<id>$` or `C<id>$`.
+pub(crate) fn hello(role: u8, id: &[u8]) -> Vec<u8> {
+    [&[role], id, b"$"].concat()
+}
+
+/// The next `count` bytes.
+pub(crate) fn read(stream: &mut impl Read, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    stream
+        .read_exact(&mut bytes)
+        .unwrap_or_else(|error| panic!("{count} bytes were to come: {error}"));
+    bytes
+}
+
+/// Everything up to a clean end.
+pub(crate) fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream
+        .read_to_end(&mut bytes)
+        .unwrap_or_else(|error| panic!("a clean end was to come after {bytes:?}: {error}"));
+    bytes
+}
+
+/// Waits until the condition holds.
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < until, "still not so: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,281 @@
+//! How a pair ends: every byte that was taken arrives, and an error stays an error.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::common::{Relay, on_every_backend, read, read_to_end, wait_until};
+use super::pattern::Pattern;
+use super::tcp::unacknowledged;
+
+on_every_backend! {
+    when_one_ends_the_other_goes_on_until_it_ends_too
+    both_bytes_counts_are_in_the_log
+    after_an_end_and_a_silence_of_half_close_seconds_both_are_closed
+    half_close_does_not_cut_what_still_moves
+    half_close_cuts_no_byte_that_was_already_taken
+}
+
+#[cfg(target_os = "linux")]
+mod on_linux {
+    use super::*;
+    on_every_backend! {
+        a_reset_behind_an_end_takes_no_byte_from_the_other
+        a_byte_sent_to_who_has_closed_takes_none_from_its_sender
+        an_end_beside_a_full_direction_takes_no_byte_from_the_other
+    }
+}
+
+// Without the `libc` crate the relay has no call that resets a connection.
+#[cfg(feature = "libc")]
+mod with_libc {
+    use super::*;
+    on_every_backend! {
+        a_reset_is_passed_on_as_an_error_and_never_as_an_end
+        a_reset_amid_the_data_is_passed_on_as_an_error
+    }
+}
+
+const MEGABYTE: usize = 1_000_000;
+/// Enough that a close with a byte unread was seen to destroy a part of it.
+const LONG: usize = 4_200_000;
+
+/// A pair of which either the listener or the caller is the first.
+fn pair(relay: &Relay, caller_first: bool) -> (TcpStream, TcpStream) {
+    let (listener, caller) = relay.pair(b"alice");
+    if caller_first {
+        (caller, listener)
+    } else {
+        (listener, caller)
+    }
+}
+
+fn when_one_ends_the_other_goes_on_until_it_ends_too(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let pattern = Pattern::new(1);
+    for caller_first in [false, true] {
+        let (mut first, mut last) = pair(&relay, caller_first);
+        first.write_all(b"question").unwrap();
+        first.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_to_end(&mut last), b"question");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                pattern.send(&last, MEGABYTE);
+                last.shutdown(Shutdown::Write).unwrap();
+            });
+            pattern.expect(&first, 0, MEGABYTE);
+        });
+        assert_eq!(read_to_end(&mut first), b"");
+    }
+}
+
+fn both_bytes_counts_are_in_the_log(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let (mut listener, mut caller) = (relay.connect(), relay.connect());
+    // Bytes behind the hello count as well; the hello and the relay's own answer do not.
+    listener.write_all(b"Talice$12345").unwrap();
+    relay.wait_registered(&listener);
+    caller.write_all(b"Calice$12").unwrap();
+    assert_eq!(read(&mut caller, 6), b"O12345");
+    listener.write_all(b"67").unwrap();
+    listener.shutdown(Shutdown::Write).unwrap();
+    caller.write_all(b"3").unwrap();
+    caller.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut listener), b"123");
+    assert_eq!(read_to_end(&mut caller), b"67");
+    let counts = ["listener_bytes=7", "caller_bytes=3"];
+    let line = relay.wait_for("closed", &["id=alice", "reason=finished"]);
+    for count in counts {
+        assert!(line.split(' ').any(|word| word == count), "{line}");
+    }
+}
+
+/// Waits for any end of the connection.
+fn wait_ended(stream: &mut TcpStream) {
+    match stream.read(&mut [0]) {
+        Ok(count) => assert_eq!(count, 0),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+}
+
+fn after_an_end_and_a_silence_of_half_close_seconds_both_are_closed(backend: &str) {
+    let relay = Relay::start(backend, &["--half-close", "1"]);
+    for caller_first in [false, true] {
+        let (mut first, mut last) = pair(&relay, caller_first);
+        let begin = Instant::now();
+        first.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_to_end(&mut last), b"");
+        wait_ended(&mut first);
+        let after = begin.elapsed();
+        assert!(
+            after >= Duration::from_millis(900),
+            "closed after {after:?}"
+        );
+        assert!(
+            after < Duration::from_secs(6),
+            "closed only after {after:?}"
+        );
+        wait_until("the other is closed too", || last.write_all(b"x").is_err());
+    }
+}
+
+fn half_close_does_not_cut_what_still_moves(backend: &str) {
+    let relay = Relay::start(backend, &["--half-close", "1"]);
+    let (mut first, mut last) = relay.pair(b"alice");
+    first.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut last), b"");
+    let begin = Instant::now();
+    let mut sent = 0;
+    while begin.elapsed() < Duration::from_millis(2_500) {
+        last.write_all(b"x").unwrap();
+        assert_eq!(read(&mut first, 1), b"x");
+        sent += 1;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(sent > 1);
+    last.write_all(b"end").unwrap();
+    drop(last);
+    assert_eq!(read_to_end(&mut first), b"end");
+}
+
+fn half_close_cuts_no_byte_that_was_already_taken(backend: &str) {
+    let relay = Relay::start(backend, &["--half-close", "1"]);
+    let pattern = Pattern::new(1);
+    let pairs = [false, true].map(|caller_first| {
+        let (first, last) = pair(&relay, caller_first);
+        // Small enough for the kernel's buffers, so that the end is seen while all is unread.
+        pattern.send(&first, 100_000);
+        first.shutdown(Shutdown::Write).unwrap();
+        (first, last)
+    });
+    // The time of the silence has run out twice over for others who ended after these.
+    for _ in 0..2 {
+        let (mut ends, mut silent) = relay.pair(b"clock");
+        ends.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_to_end(&mut silent), b"");
+        wait_ended(&mut ends);
+    }
+    for (_first, mut last) in pairs {
+        pattern.expect(&last, 0, 100_000);
+        assert_eq!(read_to_end(&mut last), b"");
+    }
+}
+
+/// Sends [`LONG`] bytes from `first` and, when `end` says so, its end, while `last` reads only as
+/// much as it takes for the relay to have all of them; how much that was.
+fn hand_over(first: &TcpStream, last: &TcpStream, pattern: &Pattern, end: bool) -> usize {
+    let mut read = 0;
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            pattern.send(first, LONG);
+            if end {
+                first.shutdown(Shutdown::Write).unwrap();
+            }
+        });
+        let taken =
+            || sender.is_finished() && unacknowledged(first).is_none_or(|waiting| waiting == 0);
+        wait_until("the relay has taken all", || {
+            if taken() {
+                return true;
+            }
+            pattern.expect(last, read, (read + 16_384).min(LONG));
+            read = (read + 16_384).min(LONG);
+            false
+        });
+    });
+    assert!(read < LONG, "nothing was under way");
+    read
+}
+
+/// Reads the rest, slowly; then the connection ends in whatever way.
+fn assert_rest_arrives(last: &mut TcpStream, pattern: &Pattern, from: usize) {
+    let mut read = from;
+    while read < LONG {
+        let next = (read + 131_072).min(LONG);
+        pattern.expect(last, read, next);
+        read = next;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    wait_ended(last);
+}
+
+fn a_reset_behind_an_end_takes_no_byte_from_the_other(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let pattern = Pattern::new(1);
+    for caller_first in [false, true] {
+        let (first, mut last) = pair(&relay, caller_first);
+        let read = hand_over(&first, &last, &pattern, true);
+        last.write_all(b"unread").unwrap();
+        first.peek(&mut [0]).unwrap();
+        // With a byte unread, the kernel makes this close a reset.
+        drop(first);
+        assert_rest_arrives(&mut last, &pattern, read);
+    }
+}
+
+fn a_byte_sent_to_who_has_closed_takes_none_from_its_sender(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let pattern = Pattern::new(1);
+    for caller_first in [false, true] {
+        let (first, mut last) = pair(&relay, caller_first);
+        let read = hand_over(&first, &last, &pattern, false);
+        drop(first);
+        last.write_all(b"into the void").unwrap();
+        assert_rest_arrives(&mut last, &pattern, read);
+    }
+}
+
+fn an_end_beside_a_full_direction_takes_no_byte_from_the_other(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let (pattern, other) = (Pattern::new(1), Pattern::new(2));
+    for caller_first in [false, true] {
+        let (first, mut last) = pair(&relay, caller_first);
+        // More than the way to `first` holds, so that some of it stays unread at the relay.
+        let full = last.try_clone().unwrap();
+        full.set_write_timeout(Some(Duration::from_millis(500)))
+            .unwrap();
+        let block = other.bytes(MEGABYTE);
+        while (&full).write_all(&block).is_ok() {}
+        let read = hand_over(&first, &last, &pattern, true);
+        drop(first);
+        assert_rest_arrives(&mut last, &pattern, read);
+    }
+}
+
+/// Reads until the connection is over; it must be over by a reset.
+fn assert_reset(stream: &mut TcpStream) {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => panic!("a clean end after {} bytes", bytes.len()),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+    }
+}
+
+fn a_reset_is_passed_on_as_an_error_and_never_as_an_end(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    for caller_first in [false, true] {
+        let (first, mut last) = pair(&relay, caller_first);
+        last.write_all(b"unread").unwrap();
+        first.peek(&mut [0]).unwrap();
+        drop(first);
+        assert_reset(&mut last);
+    }
+}
+
+fn a_reset_amid_the_data_is_passed_on_as_an_error(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let pattern = Pattern::new(1);
+    for caller_first in [false, true] {
+        for sent in [1, 5_000, MEGABYTE] {
+            let (first, mut last) = pair(&relay, caller_first);
+            last.write_all(b"unread").unwrap();
+            first.peek(&mut [0]).unwrap();
+            std::thread::scope(|scope| {
+                let reader = scope.spawn(|| assert_reset(&mut last));
+                pattern.send(&first, sent);
+                drop(first);
+                reader.join().unwrap();
+            });
+        }
+    }
+}
