@@ -3,7 +3,7 @@
 //! Everything here is used by every test binary that includes this file; what only some use stands
 //! in a file of its own beside it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -122,29 +122,6 @@ impl Relay {
     /// A connection that has said nothing yet.
     pub(crate) fn connect(&self) -> TcpStream {
         connect(self.address)
-    }
-
-    /// A listener that is known to wait under `id`.
-    pub(crate) fn listener(&self, id: &[u8]) -> TcpStream {
-        let mut stream = self.connect();
-        stream.write_all(&hello(b'T', id)).expect("the relay reads");
-        self.wait_registered(&stream);
-        stream
-    }
-
-    /// A caller that has said its hello and has not read the answer.
-    pub(crate) fn caller(&self, id: &[u8]) -> TcpStream {
-        let mut stream = self.connect();
-        stream.write_all(&hello(b'C', id)).expect("the relay reads");
-        stream
-    }
-
-    /// A listener and a caller that have met; the caller has read its 'O'.
-    pub(crate) fn pair(&self, id: &[u8]) -> (TcpStream, TcpStream) {
-        let listener = self.listener(id);
-        let mut caller = self.caller(id);
-        assert_eq!(read(&mut caller, 1), b"O");
-        (listener, caller)
     }
 
     /// Waits until the relay has said that this connection waits.

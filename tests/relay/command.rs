@@ -164,7 +164,6 @@ fn bad_usage_is_said_in_one_line_and_ends_it_with_2() {
         }
         assert_fails(&["0", option], 2, &[option]);
     }
-    assert_fails(&["--max-connections", "0", "0"], 2, &["--max-connections"]);
     assert_fails(&["evil\x1b[2J"], 2, &["evil\\x1b[2J"]);
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/pairs.rs"]
+mod pairs;
 #[path = "../common/pattern.rs"]
 mod pattern;
 

@@ -1,0 +1,11 @@
+//! The programs of 2013: what they said to each other, said again to ours.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/temp.rs"]
+mod temp;
+
+mod clients;
+mod exchange;
+mod relay;
+mod relay_2013;
