@@ -2,7 +2,7 @@
 //! our relay; and an imitation of the relay of 2013 between the two of ours.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -146,6 +146,7 @@ fn our_receiver_takes_what_the_sender_of_2013_sent(backend: &str) {
                 sender.write_all(&message.bytes).unwrap();
             }
         }
+        sender.shutdown(Shutdown::Write).unwrap();
         assert_eq!(read_to_end(&mut sender), b"", "{}", exchange.name);
         assert_ends_like(receiver, exchange.receiver_exit, &exchange.name);
         if exchange.receiver_exit == 0 {
@@ -280,7 +281,7 @@ fn the_imitation_has_the_quirks_of_the_relay_of_2013() {
     caller.write_all(b"down").unwrap();
     assert_eq!(read(&mut listener, 4), b"down");
     // An end of one way closes both ways.
-    caller.shutdown(std::net::Shutdown::Write).unwrap();
+    caller.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&mut listener), b"");
     assert_eq!(read_to_end(&mut caller), b"");
     let mut split = connect();
