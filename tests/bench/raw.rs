@@ -1,0 +1,132 @@
+//! Bytes through a relay without a file: what the relay alone costs.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::process::Command;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::process::Relay;
+
+/// Size of one write and of one read, in bytes.
+const BUFFER: usize = 256 * 1024;
+/// How long two connections may take to meet, and one read or write to get on.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One run.
+#[derive(Clone, Copy)]
+pub(crate) struct Cost {
+    /// From the first write to the last byte read.
+    pub(crate) seconds: f64,
+    /// Processor time of the relay, user and system.
+    pub(crate) cpu_seconds: f64,
+}
+
+/// Moves `total` bytes, split evenly over `pairs` pairs at once, through `relay`.
+pub(crate) fn run(relay: &Relay, pairs: usize, total: u64) -> Cost {
+    let share = total / pairs as u64;
+    let ends: Vec<_> = (0..pairs)
+        .map(|pair| meet(relay.port(), &format!("pair-{pair}")))
+        .collect();
+    let start = Barrier::new(2 * pairs + 1);
+    let before = cpu_seconds(relay.pid());
+    let begun = thread::scope(|scope| {
+        for (listener, caller) in ends {
+            let start = &start;
+            scope.spawn(move || {
+                let mut buffer = vec![0; BUFFER];
+                start.wait();
+                let got = drain(listener, &mut buffer).expect("bytes from the relay");
+                assert_eq!(got, share, "bytes that crossed the relay");
+            });
+            scope.spawn(move || {
+                let buffer = vec![0x5a; BUFFER];
+                start.wait();
+                fill(caller, &buffer, share).expect("bytes to the relay");
+            });
+        }
+        let begun = Instant::now();
+        start.wait();
+        begun
+    });
+    Cost {
+        seconds: begun.elapsed().as_secs_f64(),
+        cpu_seconds: cpu_seconds(relay.pid()) - before,
+    }
+}
+
+/// A listener and a caller, spliced.
+fn meet(port: u16, id: &str) -> (TcpStream, TcpStream) {
+    let mut listener = dial(port);
+    listener
+        .write_all(format!("T{id}$").as_bytes())
+        .expect("a hello");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut caller = dial(port);
+        caller
+            .write_all(format!("C{id}$").as_bytes())
+            .expect("a hello");
+        let mut answer = [0];
+        caller.read_exact(&mut answer).expect("an answer");
+        if answer == *b"O" {
+            return (listener, caller);
+        }
+        // The relay does not answer a listener, so only asking tells that it has read the hello.
+        assert!(Instant::now() < deadline, "the listener never registered");
+    }
+}
+
+fn dial(port: u16) -> TcpStream {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+}
+
+fn drain(mut from: TcpStream, buffer: &mut [u8]) -> io::Result<u64> {
+    let mut total = 0;
+    loop {
+        match from.read(buffer)? {
+            0 => return Ok(total),
+            got => total += got as u64,
+        }
+    }
+}
+
+/// The relay of 2013 closes both sides at the end of one, so nothing is awaited behind the shutdown.
+fn fill(mut to: TcpStream, buffer: &[u8], total: u64) -> io::Result<()> {
+    let mut left = total;
+    while left > 0 {
+        let next = left.min(buffer.len() as u64);
+        to.write_all(&buffer[..next as usize])?;
+        left -= next;
+    }
+    to.shutdown(Shutdown::Write)
+}
+
+/// Processor time of a process so far, threads that have ended included.
+fn cpu_seconds(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("/proc of the relay");
+    // Fields 14 and 15 of proc(5); the name, field 2, may hold spaces but ends at the last ')'.
+    let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
+    let ticks: u64 = fields
+        .split_ascii_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<u64>().expect("a number of ticks"))
+        .sum();
+    ticks as f64 / ticks_per_second()
+}
+
+fn ticks_per_second() -> f64 {
+    let output = Command::new("getconf").arg("CLK_TCK").output();
+    let said = output.ok().and_then(|output| {
+        let text = String::from_utf8(output.stdout).ok()?;
+        text.trim().parse().ok()
+    });
+    // Linux has reported 100 to programs on every architecture that std supports.
+    said.unwrap_or(100.0)
+}

@@ -1,0 +1,105 @@
+//! What the bench found: a table for people, JSON for programs.
+
+use std::fmt::Write;
+
+/// The programs of one measurement, the 2013 design last: the others are compared with it.
+pub(crate) struct Section {
+    pub(crate) title: String,
+    /// For programs: `relay` or `files`.
+    pub(crate) kind: &'static str,
+    pub(crate) pairs: usize,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One program's figures: medians over the rounds.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// 10^9 bytes per second.
+    pub(crate) rate: f64,
+    /// Processor seconds of the relay per 10^9 bytes, where they were measured.
+    pub(crate) cpu: Option<f64>,
+    /// The rate must be at least so many times that of the 2013 design.
+    pub(crate) goal: Option<f64>,
+}
+
+impl Section {
+    /// How many times the rate of the 2013 design a row reaches.
+    fn ratio(&self, row: &Row) -> f64 {
+        row.rate / self.rows.last().map_or(row.rate, |seed| seed.rate)
+    }
+
+    /// Whether every goal is reached.
+    pub(crate) fn passes(&self) -> bool {
+        self.rows
+            .iter()
+            .all(|row| row.goal.is_none_or(|goal| self.ratio(row) >= goal))
+    }
+
+    /// The table, one line a row.
+    pub(crate) fn table(&self) -> String {
+        let mut text = format!(
+            "{}\n  {:<22}{:>8}{:>16}{:>10}\n",
+            self.title, "", "GB/s", "relay CPU s/GB", "x 2013"
+        );
+        for row in &self.rows {
+            let cpu = row.cpu.map_or("-".into(), |cpu| format!("{cpu:.2}"));
+            let ratio = self.ratio(row);
+            let verdict = match row.goal {
+                Some(goal) if ratio >= goal => format!("  PASS (goal {goal:.1})"),
+                Some(goal) => format!("  FAIL (goal {goal:.1})"),
+                None => String::new(),
+            };
+            let (name, rate) = (row.name, row.rate);
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "  {name:<22}{rate:>8.2}{cpu:>16}{ratio:>10.2}{verdict}"
+            );
+        }
+        text
+    }
+}
+
+/// The middle of an odd number of figures; the upper middle of an even one.
+pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.into_iter().collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// All sections as one JSON object.
+pub(crate) fn json(sections: &[Section], bytes: u64, rounds: usize) -> String {
+    let mut rows = Vec::new();
+    for section in sections {
+        for row in &section.rows {
+            let number = |value: Option<f64>| value.map_or("null".into(), |v| format!("{v:.4}"));
+            rows.push(format!(
+                "    {{\"kind\": \"{}\", \"title\": \"{}\", \"pairs\": {}, \"name\": \"{}\", \
+                 \"gb_per_s\": {:.4}, \"relay_cpu_s_per_gb\": {}, \"ratio_to_2013\": {:.4}, \
+                 \"goal\": {}}}",
+                section.kind,
+                escaped(&section.title),
+                section.pairs,
+                row.name,
+                row.rate,
+                number(row.cpu),
+                section.ratio(row),
+                number(row.goal),
+            ));
+        }
+    }
+    format!(
+        "{{\n  \"bytes\": {bytes},\n  \"rounds\": {rounds},\n  \"rows\": [\n{}\n  ]\n}}\n",
+        rows.join(",\n")
+    )
+}
+
+/// A title may hold a path, which may hold anything.
+fn escaped(text: &str) -> String {
+    let escape = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
