@@ -1,0 +1,104 @@
+# p2pxfer: `make`, `make demo`, `make test`; `make help` lists the rest.
+# Needs cargo and a C compiler; whatever else a test wants is skipped by name when it is missing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+CARGO ?= cargo
+CBINDGEN ?= cbindgen
+PYTHON ?= python3
+VECTORS ?= ../shared/vectors
+
+# The version of the workspace; the ABI is named after its first two numbers.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+SONAME := libp2pxfer.so.$(basename $(VERSION))
+
+TARGET := $(abspath $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target))
+RELEASE := $(TARGET)/release
+DIST := $(TARGET)/dist
+HEADER := include/p2pxfer.h
+# What the header calls, and nothing else, leaves the static library.
+SYMBOLS = $(shell sed '/^ *[\/*]/d' $(HEADER) | grep -o '\<p2pxfer_[a-z0-9_]*(' | tr -d '(' | sort -u)
+
+C_WARNINGS := -Wall -Wextra -pedantic -Werror
+
+export DIST CC CXX CARGO CBINDGEN
+
+.PHONY: all build examples demo test bench size layers header check-header fmt check-fmt lint vectors clean help
+
+all: build ## build everything, into target/dist
+	@echo "built: $(DIST)/{bin,lib,include}"
+
+build:
+	$(CARGO) build --release --workspace --locked
+	mkdir -p $(DIST)/bin $(DIST)/lib $(DIST)/include
+	install -m 755 $(RELEASE)/p2p-relay $(RELEASE)/send_r $(RELEASE)/recv_r $(DIST)/bin/
+	install -m 644 $(HEADER) $(DIST)/include/
+	install -m 755 $(RELEASE)/libp2pxfer.so $(DIST)/lib/libp2pxfer.so.$(VERSION)
+	ln -sf libp2pxfer.so.$(VERSION) $(DIST)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DIST)/lib/libp2pxfer.so
+	$(MAKE) --no-print-directory $(DIST)/lib/libp2pxfer.a
+
+# Two Rust archives in one program clash over symbols of the standard library, so ours keeps its own
+# local: one object, without what nothing of ours calls.
+$(DIST)/lib/libp2pxfer.a: $(RELEASE)/libp2pxfer.a $(HEADER)
+	ld -r --gc-sections --force-group-allocation $(addprefix -u ,$(SYMBOLS)) $< -o $@.whole.o
+	objcopy $(addprefix --keep-global-symbol=,$(SYMBOLS)) --strip-debug $@.whole.o $@.o
+	rm -f $@ $@.whole.o
+	ar rcs $@ $@.o
+	rm -f $@.o
+
+examples: build ## compile the C sender and receiver against libp2pxfer
+	mkdir -p $(DIST)/examples
+	for program in send recv; do \
+		$(CC) -std=c99 -O2 $(C_WARNINGS) -I$(DIST)/include tests/c/$$program.c -o $(DIST)/examples/$$program \
+			-L$(DIST)/lib -lp2pxfer -Wl,-rpath,'$$ORIGIN/../lib'; \
+	done
+
+demo: examples ## move a file of 100 MB across a relay on this machine, twice
+	tests/demo.sh
+
+test: examples ## run the whole suite
+	tests/suite.sh
+
+bench: ## measure the relay and the file programs against the design of 2013
+	$(CARGO) bench --locked --bench relay
+
+size: build ## the relay's size, memory and start time against their limits
+	$(CARGO) bench --quiet --locked --bench size -- $(DIST)/bin/p2p-relay
+
+layers: ## check which module imports which
+	$(CARGO) test --quiet --locked --test layers
+
+header: ## write include/p2pxfer.h
+	mkdir -p include
+	cd ffi && $(CBINDGEN) --quiet --output ../$(HEADER)
+
+# Another minor version of cbindgen words the same header differently.
+check-header: ## check that include/p2pxfer.h is what ffi says
+	@case "$$($(CBINDGEN) --version 2>/dev/null || true)" in \
+	"cbindgen 0.29."*) cd ffi && $(CBINDGEN) --quiet --verify --output ../$(HEADER) && echo "$(HEADER) is current" ;; \
+	*) echo "SKIP header: cbindgen 0.29 not installed" ;; \
+	esac
+
+fmt: ## format the Rust code
+	$(CARGO) fmt --all
+
+check-fmt: ## check the format of the Rust code
+	$(CARGO) fmt --all --check
+
+lint: ## clippy, every warning an error
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+
+vectors: ## replay the exchanges recorded in 2013 (VECTORS=FOLDER)
+	mkdir -p $(TARGET)
+	$(PYTHON) tests/legacy/from_json.py $(VECTORS)/v1/transcripts.json > $(TARGET)/exchanges.txt
+	P2PXFER_EXCHANGES=$(TARGET)/exchanges.txt $(CARGO) test --release --locked --test legacy
+
+clean: ## remove what was built
+	$(CARGO) clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
