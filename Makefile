@@ -19,7 +19,7 @@ RELEASE := $(TARGET)/release
 DIST := $(TARGET)/dist
 HEADER := include/p2pxfer.h
 # What the header calls, and nothing else, leaves the static library.
-SYMBOLS = $(shell sed '/^ *[\/*]/d' $(HEADER) | grep -o '\<p2pxfer_[a-z0-9_]*(' | tr -d '(' | sort -u)
+SYMBOLS = $(shell sed -n '/^ *[\/*]/d; s/.*\<\(p2pxfer_[a-z0-9_]*\)\x28.*/\1/p' $(HEADER) | sort -u)
 
 C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
