@@ -28,39 +28,40 @@ export DIST CC CXX CARGO CBINDGEN
 .PHONY: all build examples demo test bench size layers header check-header fmt check-fmt lint vectors clean help
 
 all: build ## build everything, into target/dist
-	@echo "built: $(DIST)/{bin,lib,include}"
+	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
+		'  lib/libp2pxfer.so lib/libp2pxfer.a include/p2pxfer.h'
 
 build:
 	$(CARGO) build --release --workspace --locked
-	mkdir -p $(DIST)/bin $(DIST)/lib $(DIST)/include
-	install -m 755 $(RELEASE)/p2p-relay $(RELEASE)/send_r $(RELEASE)/recv_r $(DIST)/bin/
-	install -m 644 $(HEADER) $(DIST)/include/
-	install -m 755 $(RELEASE)/libp2pxfer.so $(DIST)/lib/libp2pxfer.so.$(VERSION)
-	ln -sf libp2pxfer.so.$(VERSION) $(DIST)/lib/$(SONAME)
-	ln -sf $(SONAME) $(DIST)/lib/libp2pxfer.so
-	$(MAKE) --no-print-directory $(DIST)/lib/libp2pxfer.a
+	@mkdir -p $(DIST)/bin $(DIST)/lib $(DIST)/include
+	@install -m 755 $(RELEASE)/p2p-relay $(RELEASE)/send_r $(RELEASE)/recv_r $(DIST)/bin/
+	@install -m 644 $(HEADER) $(DIST)/include/
+	@install -m 755 $(RELEASE)/libp2pxfer.so $(DIST)/lib/libp2pxfer.so.$(VERSION)
+	@ln -sf libp2pxfer.so.$(VERSION) $(DIST)/lib/$(SONAME)
+	@ln -sf $(SONAME) $(DIST)/lib/libp2pxfer.so
+	@$(MAKE) --silent --no-print-directory $(DIST)/lib/libp2pxfer.a
 
 # Two Rust archives in one program clash over symbols of the standard library, so ours keeps its own
 # local: one object, without what nothing of ours calls.
 $(DIST)/lib/libp2pxfer.a: $(RELEASE)/libp2pxfer.a $(HEADER)
-	ld -r --gc-sections --force-group-allocation $(addprefix -u ,$(SYMBOLS)) $< -o $@.whole.o
-	objcopy $(addprefix --keep-global-symbol=,$(SYMBOLS)) --strip-debug $@.whole.o $@.o
-	rm -f $@ $@.whole.o
-	ar rcs $@ $@.o
-	rm -f $@.o
+	@ld -r --gc-sections --force-group-allocation $(addprefix -u ,$(SYMBOLS)) $< -o $@.whole.o
+	@objcopy $(addprefix --keep-global-symbol=,$(SYMBOLS)) --strip-debug $@.whole.o $@.o
+	@rm -f $@ $@.whole.o
+	@ar rcs $@ $@.o
+	@rm -f $@.o
 
 examples: build ## compile the C sender and receiver against libp2pxfer
-	mkdir -p $(DIST)/examples
-	for program in send recv; do \
+	@mkdir -p $(DIST)/examples
+	@for program in send recv; do \
 		$(CC) -std=c99 -O2 $(C_WARNINGS) -I$(DIST)/include tests/c/$$program.c -o $(DIST)/examples/$$program \
 			-L$(DIST)/lib -lp2pxfer -Wl,-rpath,'$$ORIGIN/../lib'; \
 	done
 
 demo: examples ## move a file of 100 MB across a relay on this machine, twice
-	tests/demo.sh
+	@tests/demo.sh
 
 test: examples ## run the whole suite
-	tests/suite.sh
+	@tests/suite.sh
 
 bench: ## measure the relay and the file programs against the design of 2013
 	$(CARGO) bench --locked --bench relay
