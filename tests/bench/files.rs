@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::cpu;
+use crate::process::Relay;
+
 /// Exit status of a sender whose receiver the relay does not know.
 const NOBODY_WAITS: i32 = 3;
 /// How long a receiver may take to be known at the relay.
@@ -55,11 +58,28 @@ impl Drop for Place {
     }
 }
 
-/// Runs a receiver and a sender; seconds from the sender's start until both have ended.
+/// One run.
+#[derive(Clone, Copy)]
+pub(crate) struct Cost {
+    /// From the sender's start until both programs have ended.
+    pub(crate) seconds: f64,
+    /// Processor time of the sender and the receiver.
+    pub(crate) clients_cpu: f64,
+    /// Processor time of the relay.
+    pub(crate) relay_cpu: f64,
+}
+
+/// Runs a receiver and a sender that meet at `relay`.
 ///
 /// # Panics
 /// When one of them fails, or when what arrived is not what was sent.
-pub(crate) fn run(place: &Place, receiver: &mut Command, sender: &mut Command) -> f64 {
+pub(crate) fn run(
+    place: &Place,
+    relay: &Relay,
+    receiver: &mut Command,
+    sender: &mut Command,
+) -> Cost {
+    let before = (cpu::of_ended_children(), cpu::of(relay.pid()));
     let receiving = Running::start(receiver);
     let deadline = Instant::now() + PATIENCE;
     let seconds = loop {
@@ -77,6 +97,11 @@ pub(crate) fn run(place: &Place, receiver: &mut Command, sender: &mut Command) -
             said(&sent)
         );
     };
+    let cost = Cost {
+        seconds,
+        clients_cpu: cpu::of_ended_children() - before.0,
+        relay_cpu: cpu::of(relay.pid()) - before.1,
+    };
     let arrived = place.inbox().join(NAME);
     assert!(
         same(&place.source(), &arrived).expect("both files can be read"),
@@ -84,7 +109,7 @@ pub(crate) fn run(place: &Place, receiver: &mut Command, sender: &mut Command) -
     );
     // The next round writes into the pages that this frees: fresh ones are slow in a virtual machine.
     fs::remove_file(&arrived).expect("the file that arrived can be removed");
-    seconds
+    cost
 }
 
 /// A program that is ended when its handle is dropped before its time.

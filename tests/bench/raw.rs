@@ -1,13 +1,12 @@
 //! Bytes through a relay without a file: what the relay alone costs.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
-use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::cpu;
 use crate::process::Relay;
 
 /// Size of one write and of one read, in bytes.
@@ -31,7 +30,7 @@ pub(crate) fn run(relay: &Relay, pairs: usize, total: u64) -> Cost {
         .map(|pair| meet(relay.port(), &format!("pair-{pair}")))
         .collect();
     let start = Barrier::new(2 * pairs + 1);
-    let before = cpu_seconds(relay.pid());
+    let before = cpu::of(relay.pid());
     let begun = thread::scope(|scope| {
         for (listener, caller) in ends {
             let start = &start;
@@ -53,7 +52,7 @@ pub(crate) fn run(relay: &Relay, pairs: usize, total: u64) -> Cost {
     });
     Cost {
         seconds: begun.elapsed().as_secs_f64(),
-        cpu_seconds: cpu_seconds(relay.pid()) - before,
+        cpu_seconds: cpu::of(relay.pid()) - before,
     }
 }
 
@@ -105,28 +104,4 @@ fn fill(mut to: TcpStream, buffer: &[u8], total: u64) -> io::Result<()> {
         left -= next;
     }
     to.shutdown(Shutdown::Write)
-}
-
-/// Processor time of a process so far, threads that have ended included.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("/proc of the relay");
-    // Fields 14 and 15 of proc(5); the name, field 2, may hold spaces but ends at the last ')'.
-    let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
-    let ticks: u64 = fields
-        .split_ascii_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|field| field.parse::<u64>().expect("a number of ticks"))
-        .sum();
-    ticks as f64 / ticks_per_second()
-}
-
-fn ticks_per_second() -> f64 {
-    let output = Command::new("getconf").arg("CLK_TCK").output();
-    let said = output.ok().and_then(|output| {
-        let text = String::from_utf8(output.stdout).ok()?;
-        text.trim().parse().ok()
-    });
-    // Linux has reported 100 to programs on every architecture that std supports.
-    said.unwrap_or(100.0)
 }

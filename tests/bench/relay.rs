@@ -4,6 +4,7 @@
 //! medians are compared: what else the machine does then hits all of them. `--check` makes a missed
 //! goal an error, `--rounds N` and `--megabytes N` change the effort.
 
+mod cpu;
 mod files;
 mod process;
 mod raw;
@@ -167,7 +168,8 @@ fn relays(contests: &[Contest], pairs: usize, options: &Options) -> Section {
     let row = |(contest, costs): (&Contest, &Vec<raw::Cost>)| Row {
         name: contest.name,
         rate: gigabytes / median(costs.iter().map(|cost| cost.seconds)),
-        cpu: Some(median(costs.iter().map(|cost| cost.cpu_seconds)) / gigabytes),
+        relay_cpu: median(costs.iter().map(|cost| cost.cpu_seconds)) / gigabytes,
+        clients_cpu: None,
         // What the issue asks for is one pair; more pairs are for information.
         goal: contest.goal.filter(|_| pairs == 1),
     };
@@ -193,11 +195,12 @@ fn transfers(
     let gigabytes = options.bytes as f64 / 1e9;
     let place = Place::new(parent, options.bytes).expect("room for two files");
     let (port, seed_port) = (ours.relay.port().to_string(), seed.relay.port().to_string());
-    let mut seconds = [Vec::new(), Vec::new()];
+    let mut costs = [Vec::new(), Vec::new()];
     for round in 0..=options.rounds {
         let id = format!("file-{round}");
         let new = files::run(
             &place,
+            &ours.relay,
             Command::new(RECV)
                 .arg("-o")
                 .arg(place.inbox())
@@ -208,6 +211,7 @@ fn transfers(
         );
         let old = files::run(
             &place,
+            &seed.relay,
             Command::new(seed_xfer)
                 .arg("recv")
                 .arg(place.inbox())
@@ -218,15 +222,16 @@ fn transfers(
                 .args([&id, &seed_port]),
         );
         if round > 0 {
-            seconds[0].push(new);
-            seconds[1].push(old);
+            costs[0].push(new);
+            costs[1].push(old);
         }
     }
-    let [new, old] = seconds.map(|seconds| gigabytes / median(seconds));
-    let row = |name, rate, goal| Row {
+    let [new, old] = costs;
+    let row = |name, costs: &[files::Cost], goal| Row {
         name,
-        rate,
-        cpu: None,
+        rate: gigabytes / median(costs.iter().map(|cost| cost.seconds)),
+        relay_cpu: median(costs.iter().map(|cost| cost.relay_cpu)) / gigabytes,
+        clients_cpu: Some(median(costs.iter().map(|cost| cost.clients_cpu)) / gigabytes),
         goal,
     };
     Section {
@@ -234,8 +239,8 @@ fn transfers(
         kind: "files",
         pairs: 1,
         rows: vec![
-            row("send_r, recv_r", new, goal),
-            row("2013 design", old, None),
+            row("send_r, recv_r", &new, goal),
+            row("2013 design", &old, None),
         ],
     }
 }
