@@ -145,10 +145,10 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
             })
         }
         [] => Err(UsageError(
-            "a port is missing: 'p2p-relay 9000' listens on port 9000, --help tells more".into(),
+            "PORT is missing: 'p2p-relay 9000' listens on port 9000, --help tells more".into(),
         )),
         _ => Err(UsageError(
-            "one port is enough: 'p2p-relay 9000', --help tells more".into(),
+            "one PORT is enough: 'p2p-relay 9000', --help tells more".into(),
         )),
     }
 }

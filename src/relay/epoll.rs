@@ -559,7 +559,7 @@ impl<'a> Loop<'a> {
             self.shared.config.half_close,
         );
         if (&calling.stream).write_all(&[YES]).is_err() {
-            pump.handle_broken(Side::Caller, now);
+            pump.handle_write_failed(Side::Caller, false, now);
         }
         for connection in [waiting, calling] {
             // Without it a short message could wait for the acknowledgement of the one before.

@@ -74,3 +74,9 @@ impl Relay {
         }
     }
 }
+
+/// The address as its owner knows it: a socket that takes both families shows IPv4 addresses mapped
+/// into IPv6 (RFC 4291, section 2.5.5.2).
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}

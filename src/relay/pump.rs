@@ -99,8 +99,10 @@ struct Flow {
     held: u64,
     /// Bytes given.
     given: u64,
-    /// The source has ended its data.
+    /// The source has ended its data, or can be read no more.
     ended: bool,
+    /// The source's end is no clean one.
+    broken: bool,
     /// The sink has been told so.
     finished: bool,
 }
@@ -110,7 +112,8 @@ struct Flow {
 pub(super) struct Pump {
     /// Each direction, by its source.
     flows: Sides<Flow>,
-    broken: Sides<bool>,
+    /// Nothing more can be given to this side: its connection broke.
+    lost: Sides<bool>,
     delivered: bool,
     idle: Option<Duration>,
     half_close: Duration,
@@ -124,7 +127,7 @@ impl Pump {
     pub(super) fn new(now: Instant, idle: Option<Duration>, half_close: Duration) -> Self {
         Self {
             flows: Sides::default(),
-            broken: Sides::default(),
+            lost: Sides::default(),
             delivered: false,
             idle,
             half_close,
@@ -136,16 +139,16 @@ impl Pump {
     /// What the direction from `source` needs next.
     pub(super) fn step(&self, source: Side) -> Step {
         let flow = self.flows.get(source);
-        if *self.broken.get(source.other()) || flow.finished {
+        if *self.lost.get(source.other()) || flow.finished {
             Step::Done
         } else if flow.held > 0 {
             Step::Write(flow.held)
-        } else if flow.ended {
-            Step::Finish
-        } else if *self.broken.get(source) {
+        } else if !flow.ended {
+            Step::Read
+        } else if flow.broken {
             Step::Done
         } else {
-            Step::Read
+            Step::Finish
         }
     }
 
@@ -176,9 +179,20 @@ impl Pump {
         self.moved(now);
     }
 
-    /// The connection of `side` failed, in whatever call: it is of no use in either direction.
-    pub(super) fn handle_broken(&mut self, side: Side, now: Instant) {
-        *self.broken.get_mut(side) = true;
+    /// Reading from `source` failed: there is nothing more to be had from it, or given to it.
+    pub(super) fn handle_read_failed(&mut self, source: Side, now: Instant) {
+        let flow = self.flows.get_mut(source);
+        (flow.ended, flow.broken) = (true, true);
+        *self.lost.get_mut(source) = true;
+        self.moved(now);
+    }
+
+    /// Writing to `sink` failed: nothing more can be given to it. What it sent before it broke can
+    /// still be read, and is. `after_end` says that its data had ended before (the system answers
+    /// `EPIPE` then, and else the error that broke it), so that the end to be read is a clean one.
+    pub(super) fn handle_write_failed(&mut self, sink: Side, after_end: bool, now: Instant) {
+        *self.lost.get_mut(sink) = true;
+        self.flows.get_mut(sink).broken |= !after_end;
         self.moved(now);
     }
 
@@ -204,9 +218,9 @@ impl Pump {
             return Verdict::Close(Reason::Finished);
         }
         let stalled = |after: Duration| now >= self.last_moved + after;
-        if let Some(lost) = Side::BOTH.into_iter().find(|&side| *self.broken.get(side)) {
+        if let Some(lost) = Side::BOTH.into_iter().find(|&side| *self.lost.get(side)) {
             let (reason, until) = (lost.lost(), self.last_moved + self.half_close);
-            let survivor_lost = *self.broken.get(lost.other());
+            let survivor_lost = *self.lost.get(lost.other());
             return match self.step(lost) {
                 _ if survivor_lost || self.delivered || stalled(self.half_close) => {
                     Verdict::Reset(reason)
@@ -359,14 +373,14 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_side_resets_the_other_after_everything_was_delivered() {
+    fn a_side_that_cannot_be_read_resets_the_other_after_everything_was_delivered() {
         for (lost, reason) in [
             (Caller, Reason::CallerLost),
             (Listener, Reason::ListenerLost),
         ] {
             let mut play = Play::new(None);
             play.pump.handle_read(lost, 10, play.now);
-            play.pump.handle_broken(lost, play.now);
+            play.pump.handle_read_failed(lost, play.now);
             let until = play.now + HALF_CLOSE;
             assert_eq!(play.pump.step(lost.other()), Step::Done);
             assert_eq!(play.pump.step(lost), Step::Write(10));
@@ -380,22 +394,30 @@ mod tests {
     }
 
     #[test]
-    fn a_side_that_ended_well_and_broke_later_still_has_its_end_passed_on() {
-        let mut play = Play::new(None);
-        play.pump.handle_read(Caller, 10, play.now);
-        play.pump.handle_end(Caller, play.now);
-        play.pump.handle_broken(Caller, play.now);
-        play.pump.handle_written(Caller, 10, play.now);
-        assert_eq!(play.pump.step(Caller), Step::Finish);
-        play.pump.handle_finished(Caller, play.now);
-        assert!(matches!(play.verdict(), Verdict::Deliver(Listener, _)));
+    fn what_a_side_sent_before_it_could_not_be_written_is_still_read() {
+        for after_end in [true, false] {
+            let mut play = Play::new(None);
+            play.pump.handle_read(Listener, 5, play.now);
+            play.pump.handle_write_failed(Caller, after_end, play.now);
+            assert_eq!(play.pump.step(Listener), Step::Done);
+            play.carry(Caller, 10);
+            assert!(matches!(play.verdict(), Verdict::Run(Some(_))));
+            play.pump.handle_end(Caller, play.now);
+            // Its end is passed on only if it was one.
+            let step = if after_end { Step::Finish } else { Step::Done };
+            assert_eq!(play.pump.step(Caller), step);
+            if after_end {
+                play.pump.handle_finished(Caller, play.now);
+            }
+            assert!(matches!(play.verdict(), Verdict::Deliver(Listener, _)));
+        }
     }
 
     #[test]
     fn a_survivor_that_takes_nothing_is_reset_after_the_half_close_time() {
         let mut play = Play::new(None);
         play.pump.handle_read(Caller, 10, play.now);
-        play.pump.handle_broken(Caller, play.now);
+        play.pump.handle_read_failed(Caller, play.now);
         play.pass(HALF_CLOSE);
         assert_eq!(play.verdict(), Verdict::Reset(Reason::CallerLost));
     }
@@ -404,8 +426,8 @@ mod tests {
     fn two_broken_sides_end_at_once() {
         let mut play = Play::new(None);
         play.pump.handle_read(Caller, 10, play.now);
-        play.pump.handle_broken(Caller, play.now);
-        play.pump.handle_broken(Listener, play.now);
+        play.pump.handle_read_failed(Caller, play.now);
+        play.pump.handle_write_failed(Listener, false, play.now);
         assert!(matches!(play.verdict(), Verdict::Reset(_)));
     }
 }

@@ -14,7 +14,7 @@ use super::event::{Event, Reason, Refusal};
 use super::pump::{Pump, Side, Sides, Step, Verdict};
 use super::registry::Registry;
 use super::session::{Session, Verdict as Asked};
-use super::{Config, Log};
+use super::{Config, Log, canonical};
 use crate::sys::net;
 use crate::wire::{HELLO_MAX, NO, Role, UserId, YES};
 
@@ -62,6 +62,7 @@ pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io:
             let place = server.places.take(config.max_connections);
             match listener.accept() {
                 Ok((stream, from)) => {
+                    let from = canonical(from);
                     let connection = Connection {
                         stream,
                         from,
@@ -287,14 +288,16 @@ impl Pair<'_> {
         }
         let mut caller = self.streams.caller;
         if caller.write_all(&[YES]).is_err() {
-            self.pump().handle_broken(Side::Caller, Instant::now());
+            self.pump()
+                .handle_write_failed(Side::Caller, false, Instant::now());
         }
         std::thread::scope(|scope| {
             let there = Builder::new()
                 .stack_size(STACK)
                 .spawn_scoped(scope, || self.serve(Side::Listener));
             if there.is_err() {
-                self.pump().handle_broken(Side::Listener, Instant::now());
+                self.pump()
+                    .handle_read_failed(Side::Listener, Instant::now());
                 net::reset(self.streams.listener);
             }
             self.serve(Side::Caller)
@@ -329,6 +332,8 @@ impl Pair<'_> {
                         return;
                     }
                 }
+                // The kernel tells of a reset once. In the instant in which the other thread's write
+                // is told, this read is taken for an end, and the reset follows behind it.
                 (Step::Read, Ok(0)) => pump.handle_end(source, now),
                 (Step::Read, Ok(count)) => {
                     held = 0..count;
@@ -339,8 +344,11 @@ impl Pair<'_> {
                     pump.handle_written(source, count as u64, now);
                 }
                 (_, Ok(_)) => pump.handle_finished(source, now),
-                (Step::Read, Err(_)) => pump.handle_broken(source, now),
-                (_, Err(_)) => pump.handle_broken(source.other(), now),
+                (Step::Read, Err(_)) => pump.handle_read_failed(source, now),
+                (_, Err(error)) => {
+                    let after_end = error.kind() == io::ErrorKind::BrokenPipe;
+                    pump.handle_write_failed(source.other(), after_end, now);
+                }
             }
         }
     }

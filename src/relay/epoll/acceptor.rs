@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::{Alarm, LISTENER, Letter, Loop, Watch};
+use crate::relay::canonical;
 
 /// How many connections one wake takes in, so that pairs do not wait for a flood.
 const BATCH: usize = 64;
@@ -46,6 +47,7 @@ impl Loop<'_> {
                 .and_then(|(stream, from)| stream.set_nonblocking(true).map(|()| (stream, from)));
             let error = match accepted {
                 Ok((stream, from)) => {
+                    let from = canonical(from);
                     let loop_index = self.least_loaded();
                     if loop_index == self.index {
                         self.shared.mailboxes[self.index]

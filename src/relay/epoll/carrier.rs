@@ -237,7 +237,7 @@ impl Flow<'_> {
             .shutdown(Shutdown::Write)
         {
             Ok(()) => self.pump.handle_finished(self.source, self.now),
-            Err(_) => self.pump.handle_broken(self.source.other(), self.now),
+            Err(error) => return self.write_failed(&error),
         }
         true
     }
@@ -250,7 +250,7 @@ impl Flow<'_> {
             }
             io::ErrorKind::Interrupted => true,
             _ => {
-                self.pump.handle_broken(self.source, self.now);
+                self.pump.handle_read_failed(self.source, self.now);
                 true
             }
         }
@@ -263,8 +263,10 @@ impl Flow<'_> {
                 false
             }
             io::ErrorKind::Interrupted => true,
-            _ => {
-                self.pump.handle_broken(self.source.other(), self.now);
+            kind => {
+                let after_end = kind == io::ErrorKind::BrokenPipe;
+                self.pump
+                    .handle_write_failed(self.source.other(), after_end, self.now);
                 true
             }
         }
