@@ -147,9 +147,10 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
         [] => Err(UsageError(
             "PORT is missing: 'p2p-relay 9000' listens on port 9000, --help tells more".into(),
         )),
-        _ => Err(UsageError(
-            "one PORT is enough: 'p2p-relay 9000', --help tells more".into(),
-        )),
+        [_, extra, ..] => Err(UsageError(format!(
+            "one PORT is enough, '{}' is too much: --help tells more",
+            args::shown(extra)
+        ))),
     }
 }
 
