@@ -1,0 +1,7 @@
+//! A file crosses, or it does not and nothing is left of it: in process over links in memory, over
+//! sockets, and with the two programs.
+
+mod commands;
+mod hostile;
+mod jobs;
+mod relay;
