@@ -313,7 +313,7 @@ mod tests {
                 "a\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}.txt",
             ),
             (
-                "thirty bytes and then a dot 30. and more",
+                "thirty bytes and then a dot 30. and a lot more text",
                 "thirty bytes and then a dot 30",
             ),
         ];

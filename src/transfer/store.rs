@@ -218,8 +218,7 @@ fn shortened(name: &OsStr, longest: usize) -> io::Result<OsString> {
     if bytes.len() <= longest {
         return Ok(name.to_os_string());
     }
-    system::file_name(name::cut(bytes, longest))
-        .ok_or_else(|| io::ErrorKind::InvalidFilename.into())
+    system::file_name(name::cut(bytes, longest)).ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// A file that is being received. Dropped before [`Sink::commit`], it leaves nothing behind.

@@ -354,3 +354,86 @@ fn receive_file(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sender_in(state: Sending) -> Sender {
+        let (mut sender, _) = Sender::new(&Header::new(b"a", 3).unwrap());
+        if state != Sending::HeaderAnswer {
+            assert_eq!(sender.handle_answer(YES), Answer::SendData);
+        }
+        if state == Sending::Verdict {
+            assert!(sender.handle_data(b"abc").is_some());
+        }
+        if state == Sending::Nothing {
+            assert_eq!(sender.handle_answer(b'?'), Answer::Unexpected);
+        }
+        assert_eq!(sender.state, state);
+        sender
+    }
+
+    #[test]
+    fn an_answer_means_what_its_state_says_and_only_a_yes_to_the_header_goes_on() {
+        let table = [
+            (Sending::HeaderAnswer, YES, Answer::SendData),
+            (Sending::HeaderAnswer, NO, Answer::Refused),
+            (Sending::HeaderAnswer, b'2', Answer::Unexpected),
+            (Sending::Data, YES, Answer::Unexpected),
+            (Sending::Data, NO, Answer::Refused),
+            (Sending::Verdict, YES, Answer::Stored),
+            (Sending::Verdict, NO, Answer::NotAccepted),
+            (Sending::Verdict, 0, Answer::Unexpected),
+            (Sending::Nothing, YES, Answer::Unexpected),
+            (Sending::Nothing, NO, Answer::Unexpected),
+        ];
+        for (state, byte, answer) in table {
+            let mut sender = sender_in(state);
+            assert_eq!(sender.handle_answer(byte), answer, "{state:?} {byte}");
+            let data = if answer == Answer::SendData { 3 } else { 0 };
+            assert_eq!(sender.poll_data(), data);
+        }
+    }
+
+    #[test]
+    fn data_is_asked_for_only_after_the_yes_and_ends_in_its_checksum() {
+        assert_eq!(sender_in(Sending::HeaderAnswer).poll_data(), 0);
+        let mut sender = sender_in(Sending::Data);
+        assert_eq!(sender.handle_data(b"ab"), None);
+        assert_eq!(sender.poll_data(), 1);
+        assert_eq!(
+            sender.handle_data(b"c"),
+            Some(*b"294\0\0\0\0\0\0\0\0\0\0\0\0\0")
+        );
+        assert_eq!(sender.poll_data(), 0);
+    }
+
+    #[test]
+    fn a_receiver_reads_the_same_whatever_the_pieces() {
+        let header = Header::new(b"a", 3).unwrap();
+        let said = [&header.encode()[..], b"abc", b"294\0leftover1234", b"more"].concat();
+        for size in 1..=said.len() {
+            let mut receiver = Receiver::default();
+            let (mut headers, mut data, mut verdicts) = (Vec::new(), Vec::new(), Vec::new());
+            for mut piece in said.chunks(size) {
+                while !piece.is_empty() {
+                    let (used, received) = receiver.handle_bytes(piece).unwrap();
+                    match received {
+                        Received::Header(header) => headers.push(header),
+                        Received::Data => data.extend_from_slice(&piece[..used]),
+                        Received::Checksum { holds } => verdicts.push(holds),
+                        Received::Piece if used == 0 => break,
+                        Received::Piece => {}
+                    }
+                    piece = &piece[used..];
+                }
+            }
+            assert_eq!(headers, std::slice::from_ref(&header), "{size}");
+            assert_eq!(
+                (data.as_slice(), verdicts.as_slice()),
+                (&b"abc"[..], &[true][..])
+            );
+        }
+    }
+}

@@ -6,6 +6,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 use crate::relay::{Folder, Relay, wait_until};
 
+/// Status, standard error, standard output.
+type End = (i32, String, Vec<u8>);
+
 struct Run {
     child: Child,
 }
@@ -31,7 +34,7 @@ fn start(name: &str, folder: &Path, args: &[&str]) -> Run {
 }
 
 impl Run {
-    fn end(self) -> (i32, String, Vec<u8>) {
+    fn end(self) -> End {
         let Output {
             status,
             stdout,
@@ -42,7 +45,7 @@ impl Run {
     }
 }
 
-fn run(name: &str, folder: &Path, args: &[&str]) -> (i32, String, Vec<u8>) {
+fn run(name: &str, folder: &Path, args: &[&str]) -> End {
     start(name, folder, args).end()
 }
 
@@ -56,7 +59,7 @@ fn cross(
     file: &str,
     send_options: &[&str],
     receive_options: &[&str],
-) -> ((i32, String, Vec<u8>), (i32, String, Vec<u8>)) {
+) -> (End, End) {
     let relay = Relay::start();
     let port = port(&relay);
     let meet = ["alice", "127.0.0.1", &port];
