@@ -17,6 +17,8 @@ struct Script {
     said: Vec<u8>,
     at: usize,
     heard: Vec<u8>,
+    /// After this many bytes the peer hears no more.
+    deaf_after: usize,
     finished: bool,
 }
 
@@ -26,6 +28,7 @@ impl Script {
             said: said.to_vec(),
             at: 0,
             heard: Vec::new(),
+            deaf_after: usize::MAX,
             finished: false,
         }
     }
@@ -42,6 +45,10 @@ impl Link for Script {
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.heard.extend_from_slice(bytes);
+        if self.heard.len() > self.deaf_after {
+            self.heard.truncate(self.deaf_after);
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
         Ok(())
     }
 
@@ -169,6 +176,26 @@ fn a_sender_understands_every_answer_in_every_state() {
     for said in [&b""[..], b"O"] {
         let (result, _) = send(said);
         assert!(matches!(result, Err(Error::Lost(_))), "{result:?}");
+    }
+}
+
+#[test]
+fn a_receiver_that_closes_at_any_byte_is_lost_or_has_refused_when_it_said_so() {
+    let folder = Folder::new();
+    let path = folder.file("hello.txt", b"hello, world\n");
+    for deaf_after in 0..48 + 13 + 16 {
+        let send = |said: &[u8]| {
+            let mut link = Script::new(said);
+            link.deaf_after = deaf_after;
+            let mut source = Source::open(&path).unwrap();
+            v1::send(&mut link, &mut source, &mut ignore)
+        };
+        assert!(matches!(send(b"O"), Err(Error::Lost(_))), "{deaf_after}");
+        if deaf_after >= 48 {
+            let result = send(b"OX");
+            let refused = matches!(result, Err(Error::RefusedByPeer | Error::NotAccepted));
+            assert!(refused, "{deaf_after}: {result:?}");
+        }
     }
 }
 
