@@ -34,6 +34,44 @@ mod with_libc {
         a_reset_is_passed_on_as_an_error_and_never_as_an_end
         a_reset_amid_the_data_is_passed_on_as_an_error
     }
+
+    /// Reads until the connection is over; it must be over by a reset.
+    fn assert_reset(stream: &mut TcpStream) {
+        let mut bytes = Vec::new();
+        match stream.read_to_end(&mut bytes) {
+            Ok(_) => panic!("a clean end after {} bytes", bytes.len()),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+        }
+    }
+
+    fn a_reset_is_passed_on_as_an_error_and_never_as_an_end(backend: &str) {
+        let relay = Relay::start(backend, &[]);
+        for caller_first in [false, true] {
+            let (first, mut last) = pair(&relay, caller_first);
+            last.write_all(b"unread").unwrap();
+            first.peek(&mut [0]).unwrap();
+            drop(first);
+            assert_reset(&mut last);
+        }
+    }
+
+    fn a_reset_amid_the_data_is_passed_on_as_an_error(backend: &str) {
+        let relay = Relay::start(backend, &[]);
+        let pattern = Pattern::new(1);
+        for caller_first in [false, true] {
+            for sent in [1, 5_000, MEGABYTE] {
+                let (first, mut last) = pair(&relay, caller_first);
+                last.write_all(b"unread").unwrap();
+                first.peek(&mut [0]).unwrap();
+                std::thread::scope(|scope| {
+                    let reader = scope.spawn(|| assert_reset(&mut last));
+                    pattern.send(&first, sent);
+                    drop(first);
+                    reader.join().unwrap();
+                });
+            }
+        }
+    }
 }
 
 const MEGABYTE: usize = 1_000_000;
@@ -240,43 +278,5 @@ fn an_end_beside_a_full_direction_takes_no_byte_from_the_other(backend: &str) {
         let read = hand_over(&first, &last, &pattern, true);
         drop(first);
         assert_rest_arrives(&mut last, &pattern, read);
-    }
-}
-
-/// Reads until the connection is over; it must be over by a reset.
-fn assert_reset(stream: &mut TcpStream) {
-    let mut bytes = Vec::new();
-    match stream.read_to_end(&mut bytes) {
-        Ok(_) => panic!("a clean end after {} bytes", bytes.len()),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
-    }
-}
-
-fn a_reset_is_passed_on_as_an_error_and_never_as_an_end(backend: &str) {
-    let relay = Relay::start(backend, &[]);
-    for caller_first in [false, true] {
-        let (first, mut last) = pair(&relay, caller_first);
-        last.write_all(b"unread").unwrap();
-        first.peek(&mut [0]).unwrap();
-        drop(first);
-        assert_reset(&mut last);
-    }
-}
-
-fn a_reset_amid_the_data_is_passed_on_as_an_error(backend: &str) {
-    let relay = Relay::start(backend, &[]);
-    let pattern = Pattern::new(1);
-    for caller_first in [false, true] {
-        for sent in [1, 5_000, MEGABYTE] {
-            let (first, mut last) = pair(&relay, caller_first);
-            last.write_all(b"unread").unwrap();
-            first.peek(&mut [0]).unwrap();
-            std::thread::scope(|scope| {
-                let reader = scope.spawn(|| assert_reset(&mut last));
-                pattern.send(&first, sent);
-                drop(first);
-                reader.join().unwrap();
-            });
-        }
     }
 }

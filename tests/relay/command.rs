@@ -141,7 +141,7 @@ fn an_address_that_is_not_ours_is_said_and_ends_it_with_1(backend: &str) {
 
 #[test]
 fn bad_usage_is_said_in_one_line_and_ends_it_with_2() {
-    assert_fails(&[], 2, &["PORT"]);
+    assert_fails(&[], 2, &["port"]);
     assert_fails(&["70000"], 2, &["70000", "65535"]);
     assert_fails(&["-1"], 2, &["-1"]);
     assert_fails(&["x"], 2, &["PORT", "'x'"]);
