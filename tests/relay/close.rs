@@ -217,8 +217,8 @@ fn hand_over(first: &TcpStream, last: &TcpStream, pattern: &Pattern, end: bool) 
             if taken() {
                 return true;
             }
-            pattern.expect(last, read, (read + 16_384).min(LONG));
-            read = (read + 16_384).min(LONG);
+            pattern.expect(last, read, (read + 65_536).min(LONG));
+            read = (read + 65_536).min(LONG);
             false
         });
     });
