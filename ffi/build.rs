@@ -1,10 +1,12 @@
-//! Names the shared library after its ABI, so that a program finds the one it was linked against.
+//! Names the shared library after the version of its ABI: `libp2pxfer.so.MAJOR.MINOR`.
 
 use std::env;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+    let elf = ["linux", "android", "freebsd", "netbsd", "openbsd"];
+    let system = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if elf.contains(&system.as_str()) {
         let (major, minor) = (
             env!("CARGO_PKG_VERSION_MAJOR"),
             env!("CARGO_PKG_VERSION_MINOR"),

@@ -1,1 +1,29 @@
-//! libp2pxfer.
+//! libp2pxfer: sending and receiving a file, for C.
+//!
+//! - `boundary`: what every call needs: no panic gets out, no NULL gets in, strings both ways
+//! - `version`: the version, as a macro and as functions
+//! - `status`: the codes and their texts
+//! - `handle`: the handle, its settings, its last error
+//! - `transfer`: the calls that move a file, and the one that stops them
+//!
+//! `include/p2pxfer.h` is made from these files; its head, with the rules that all calls share, stands
+//! in `cbindgen.toml`.
+#![expect(
+    unsafe_code,
+    reason = "the boundary to C: pointers come in, symbols go out"
+)]
+#![expect(
+    clippy::missing_safety_doc,
+    reason = "what a caller owes is the same for all calls and stands once, at the head of the header"
+)]
+
+mod boundary;
+mod handle;
+mod status;
+mod transfer;
+mod version;
+
+pub use handle::*;
+pub use status::*;
+pub use transfer::*;
+pub use version::*;

@@ -1,0 +1,363 @@
+//! The handle: its settings, its last error, and who may use it now.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use p2pxfer_core::client::{Cancel, Endpoint, Wait};
+use p2pxfer_core::transfer::{Place, Target, UserId};
+
+use crate::boundary::{self, Buffer, Excess, Failure};
+use crate::status::{P2PXFER_BAD_ARGUMENT, P2PXFER_BUSY, p2pxfer_status};
+
+/// As a time: never, or without an end.
+pub const P2PXFER_FOREVER: u32 = 0xffff_ffff;
+
+/// Hears how a transfer goes, in the thread that runs it: `done` of `total` bytes of the file have
+/// crossed. Both are 0 until the length is known; those calls come when the relay is connected to,
+/// when a receiver begins to wait, when the peer is there, and about once a second while a sender
+/// waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED. It may call p2pxfer_cancel() and
+/// the functions that take no handle; all others are P2PXFER_BUSY on this handle. It must return: no
+/// exception and no longjmp may leave it.
+#[expect(non_camel_case_types, reason = "the name that C sees")]
+pub type p2pxfer_progress =
+    Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> c_int>;
+
+/// Settings for transfers, and the result of the last one.
+#[expect(non_camel_case_types, reason = "the name that C sees")]
+#[derive(Debug)]
+pub struct p2pxfer {
+    /// Locked for as long as a call lasts, and never waited for.
+    state: Mutex<State>,
+    /// Locked for a moment only, so that to cancel needs no patience.
+    running: Mutex<Option<Cancel>>,
+}
+
+/// What one call at a time may touch.
+#[derive(Debug)]
+pub(crate) struct State {
+    user: Option<UserId>,
+    host: Option<String>,
+    port: Option<u16>,
+    /// The times; user, host and port come from above.
+    connect_timeout: Option<Duration>,
+    idle_timeout: Option<Option<Duration>>,
+    wait: Wait,
+    progress: p2pxfer_progress,
+    progress_user: *mut c_void,
+    pub(crate) place: Place,
+    pub(crate) received: Option<PathBuf>,
+    last_error: String,
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            user: None,
+            host: None,
+            port: None,
+            connect_timeout: None,
+            idle_timeout: None,
+            wait: Wait::Usual,
+            progress: None,
+            progress_user: std::ptr::null_mut(),
+            place: Place::default(),
+            received: None,
+            last_error: String::new(),
+        }
+    }
+
+    /// Where to meet, when enough is known.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, Failure> {
+        let missing = |what| move || Failure::bad(format!("the {what} is not set"));
+        let user = self.user.clone().ok_or_else(missing("user id"))?;
+        let host = self.host.as_deref().ok_or_else(missing("host"))?;
+        let port = self.port.ok_or_else(missing("port"))?;
+        let mut endpoint = Endpoint::new(user, host, port);
+        if let Some(timeout) = self.connect_timeout {
+            endpoint.connect_timeout = timeout;
+        }
+        if let Some(timeout) = self.idle_timeout {
+            endpoint.idle_timeout = timeout;
+        }
+        endpoint.wait = self.wait;
+        Ok(endpoint)
+    }
+
+    /// What tells the caller's function how far a transfer is; `true` when that wants no more.
+    pub(crate) fn teller(&self) -> impl Fn(u64, u64) -> bool + use<> {
+        let (progress, user) = (self.progress, self.progress_user);
+        move |done, total| match progress {
+            None => false,
+            // SAFETY: the caller gave both for each other, and promised that the function returns.
+            Some(progress) => unsafe { progress(user, done, total) != 0 },
+        }
+    }
+}
+
+impl p2pxfer {
+    /// The state, unless another call has it. A lock that a panic poisoned is as good as any: the
+    /// state is whole after every statement.
+    pub(crate) fn state(&self) -> Result<MutexGuard<'_, State>, p2pxfer_status> {
+        match self.state.try_lock() {
+            Ok(state) => Ok(state),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(P2PXFER_BUSY),
+        }
+    }
+
+    /// The way to stop the transfer that runs, if one does.
+    pub(crate) fn running(&self) -> MutexGuard<'_, Option<Cancel>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets `call` have the state, and keeps what it failed of.
+    pub(crate) fn call(
+        &self,
+        call: impl FnOnce(&mut State) -> Result<(), Failure>,
+    ) -> Result<(), p2pxfer_status> {
+        let mut state = self.state()?;
+        let result = boundary::contain(|| call(&mut state)).and_then(|result| result);
+        state.last_error.clear();
+        result.map_err(|failure| {
+            state.last_error = failure.details;
+            failure.status
+        })
+    }
+}
+
+/// The body of a setter.
+///
+/// # Safety
+/// `handle` is NULL or a handle.
+unsafe fn set(
+    handle: *mut p2pxfer,
+    setter: impl FnOnce(&mut State) -> Result<(), Failure>,
+) -> p2pxfer_status {
+    boundary::status(|| {
+        // SAFETY: as the caller promises.
+        let handle = unsafe { boundary::target(handle) }?;
+        handle.call(setter)
+    })
+}
+
+/// Makes a handle and puts it into `*out`, to be given back to p2pxfer_free(). NULL is put there
+/// when this fails.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_new(out: *mut *mut p2pxfer) -> p2pxfer_status {
+    boundary::status(|| {
+        if out.is_null() {
+            return Err(P2PXFER_BAD_ARGUMENT);
+        }
+        // SAFETY: it is not NULL, so it points to a pointer of the caller's.
+        unsafe { out.write(std::ptr::null_mut()) };
+        let handle = Box::new(p2pxfer {
+            state: Mutex::new(State::new()),
+            running: Mutex::new(None),
+        });
+        // SAFETY: as above.
+        unsafe { out.write(Box::into_raw(handle)) };
+        Ok(())
+    })
+}
+
+/// Frees a handle, which must not be used after that; NULL is fine. While a call on the handle runs,
+/// it is P2PXFER_BUSY and nothing is freed. No other thread may be inside p2pxfer_cancel().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_free(handle: *mut p2pxfer) -> p2pxfer_status {
+    boundary::status(|| {
+        if handle.is_null() {
+            return Ok(());
+        }
+        // SAFETY: it is not NULL, so it is a handle.
+        drop(unsafe { boundary::target(handle) }?.state()?);
+        // SAFETY: p2pxfer_new made it from a box, and no call has it.
+        drop(unsafe { Box::from_raw(handle) });
+        Ok(())
+    })
+}
+
+/// Sets the name under which the two hosts meet: 1 to 255 bytes, no '$', no control characters.
+/// Needed before a transfer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_user_id(
+    handle: *mut p2pxfer,
+    user_id: *const c_char,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| {
+        // SAFETY: the caller passes NULL or a string.
+        let bytes = unsafe { boundary::bytes(user_id, "the user id") }?;
+        let user = UserId::new(bytes).map_err(|error| Failure::bad(error.to_string()))?;
+        state.user = Some(user);
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Sets the host of the relay: a name, an IPv4 address, or an IPv6 address with or without brackets,
+/// in UTF-8. Needed before a transfer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_host(
+    handle: *mut p2pxfer,
+    host: *const c_char,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| {
+        // SAFETY: the caller passes NULL or a string.
+        let bytes = unsafe { boundary::bytes(host, "the host") }?;
+        state.host = Some(boundary::text(bytes, "the host")?.into());
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Sets the TCP port of the relay, 1 to 65535. Needed before a transfer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_port(handle: *mut p2pxfer, port: u32) -> p2pxfer_status {
+    let setter = |state: &mut State| match u16::try_from(port) {
+        Ok(port @ 1..) => {
+            state.port = Some(port);
+            Ok(())
+        }
+        _ => Err(Failure::bad("the port is not from 1 to 65535")),
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Sets how long each address of the relay may take to accept a connection, and the relay to
+/// answer a sender: at least 1 millisecond, and not P2PXFER_FOREVER. 30,000 unless set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_connect_timeout(
+    handle: *mut p2pxfer,
+    milliseconds: u32,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| match milliseconds {
+        0 | P2PXFER_FOREVER => Err(Failure::bad(
+            "the connect timeout is 0, or without an end: give milliseconds",
+        )),
+        _ => {
+            state.connect_timeout = Some(duration(milliseconds));
+            Ok(())
+        }
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Sets after how long a silence of the peer, during the transfer, the connection counts as lost: at
+/// least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_idle_timeout(
+    handle: *mut p2pxfer,
+    milliseconds: u32,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| {
+        state.idle_timeout = Some(match milliseconds {
+            0 => {
+                return Err(Failure::bad(
+                    "the idle timeout is 0: give milliseconds, or P2PXFER_FOREVER for none",
+                ));
+            }
+            P2PXFER_FOREVER => None,
+            _ => Some(duration(milliseconds)),
+        });
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Sets how long to wait for the peer to come, in milliseconds, or P2PXFER_FOREVER. A sender that
+/// waits calls about once a second; with 0 it calls once. Unless set, a sender calls once and a
+/// receiver waits without an end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_wait(
+    handle: *mut p2pxfer,
+    milliseconds: u32,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| {
+        state.wait = match milliseconds {
+            P2PXFER_FOREVER => Wait::Forever,
+            _ => Wait::For(duration(milliseconds)),
+        };
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Sets who hears how a transfer goes, and what it gets as `user`, which is only passed on. NULL for
+/// nobody, as it is unless set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_progress(
+    handle: *mut p2pxfer,
+    progress: p2pxfer_progress,
+    user: *mut c_void,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| {
+        state.progress = progress;
+        state.progress_user = user;
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Sets the folder that received files are put in. It must exist when a transfer begins. The
+/// current folder unless set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_output_folder(
+    handle: *mut p2pxfer,
+    folder: *const c_char,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| {
+        // SAFETY: the caller passes NULL or a string.
+        let folder = unsafe { boundary::path(folder, "the output folder") }?;
+        // With a separator at its end a path means a folder only, never a file that is not there yet
+        // or a FIFO, whose reader could leave and raise SIGPIPE.
+        state.place.target = Target::Path(folder.join(""));
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Sets whether a received file replaces one of its name: 0 for no, as it is unless set; the new
+/// one becomes "NAME (1).EXT" then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_overwrite(
+    handle: *mut p2pxfer,
+    overwrite: c_int,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| {
+        state.place.overwrite = overwrite != 0;
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Fills `buffer` with what was wrong in the last setter or transfer on this handle, for a person to
+/// read; empty when nothing was. What does not fit is cut off. Returns the length of the whole text
+/// in bytes, without the NUL, or a negative p2pxfer_status.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_last_error(
+    handle: *const p2pxfer,
+    buffer: *mut c_char,
+    size: usize,
+) -> i32 {
+    boundary::length(|| {
+        // SAFETY: the caller passes NULL or a buffer of that size.
+        let buffer = unsafe { Buffer::new(buffer, size) }?;
+        // SAFETY: the caller passes NULL or a handle.
+        let state = unsafe { boundary::target(handle) }?.state()?;
+        Ok(buffer.fill(state.last_error.as_bytes(), Excess::Cut))
+    })
+}
+
+fn duration(milliseconds: u32) -> Duration {
+    Duration::from_millis(milliseconds.into())
+}

@@ -1,0 +1,100 @@
+//! How a call ended.
+
+use std::ffi::{CStr, c_char};
+
+use p2pxfer_core::transfer::Error;
+
+/// How a call ended. The numbers never change, and more may come. -1 to -9 mean what the exit
+/// statuses 1 to 9 of send_r and recv_r mean.
+#[expect(non_camel_case_types, reason = "the names that C sees")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum p2pxfer_status {
+    /// Done. For a transfer: the receiver has the whole file under its final name.
+    P2PXFER_OK = 0,
+    /// Failed in a way that has no number of its own.
+    P2PXFER_FAILED = -1,
+    /// An argument is NULL, malformed or out of range, or a setting is missing.
+    P2PXFER_BAD_ARGUMENT = -2,
+    /// Nobody waits under that user id; for a receiver: no sender came in time.
+    P2PXFER_NOBODY_WAITS = -3,
+    /// The connection was lost, nothing moved for too long, or the relay cannot be reached or
+    /// refused us.
+    P2PXFER_CONNECTION_LOST = -4,
+    /// The receiver refused the file.
+    P2PXFER_REFUSED = -5,
+    /// The checksum differed; for a sender also: the receiver could not keep the file.
+    P2PXFER_CHECKSUM = -6,
+    /// A local file or folder: missing, empty, too large, no space, not permitted.
+    P2PXFER_FILE = -7,
+    /// The peer broke the protocol.
+    P2PXFER_PROTOCOL = -8,
+    /// The name that the sender gave its file is not safe to use.
+    P2PXFER_UNSAFE_NAME = -9,
+    /// Ended by p2pxfer_cancel() or by the progress callback.
+    P2PXFER_CANCELLED = -10,
+    /// Another call on this handle runs, maybe the one that this one was made from the inside of.
+    P2PXFER_BUSY = -11,
+    /// A fault in the library, caught. The handle can be used on.
+    P2PXFER_INTERNAL = -12,
+    /// There is nothing to cancel: no transfer runs on this handle.
+    P2PXFER_IDLE = -13,
+}
+
+pub(crate) use p2pxfer_status::*;
+
+/// Every code and its text.
+const TEXTS: [(p2pxfer_status, &CStr); 14] = [
+    (P2PXFER_OK, c"done"),
+    (P2PXFER_FAILED, c"failed"),
+    (
+        P2PXFER_BAD_ARGUMENT,
+        c"an argument is malformed or out of range, or a setting is missing",
+    ),
+    (P2PXFER_NOBODY_WAITS, c"nobody waits under that user id"),
+    (
+        P2PXFER_CONNECTION_LOST,
+        c"the connection was lost, or the relay cannot be reached",
+    ),
+    (P2PXFER_REFUSED, c"the receiver refused the file"),
+    (
+        P2PXFER_CHECKSUM,
+        c"the checksum differed, or the receiver could not keep the file",
+    ),
+    (P2PXFER_FILE, c"a local file or folder cannot be used"),
+    (P2PXFER_PROTOCOL, c"the peer broke the protocol"),
+    (
+        P2PXFER_UNSAFE_NAME,
+        c"the sender's file name is not safe to use",
+    ),
+    (P2PXFER_CANCELLED, c"cancelled"),
+    (P2PXFER_BUSY, c"another call on this handle runs"),
+    (P2PXFER_INTERNAL, c"a fault in the library"),
+    (P2PXFER_IDLE, c"no transfer runs on this handle"),
+];
+
+/// What a status means, in a few words. Never NULL, also for numbers that are no status; the string
+/// lives for ever. From any thread, at any time.
+#[unsafe(no_mangle)]
+pub extern "C" fn p2pxfer_strerror(status: i32) -> *const c_char {
+    let text = TEXTS.iter().find(|(code, _)| *code as i32 == status);
+    text.map_or(c"unknown status", |(_, text)| text).as_ptr()
+}
+
+impl From<&Error> for p2pxfer_status {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::NobodyWaits | Error::NobodyCame { .. } => P2PXFER_NOBODY_WAITS,
+            Error::Lost(_) | Error::Unreachable { .. } | Error::RefusedByRelay => {
+                P2PXFER_CONNECTION_LOST
+            }
+            Error::RefusedByPeer => P2PXFER_REFUSED,
+            Error::Checksum | Error::NotAccepted => P2PXFER_CHECKSUM,
+            Error::File { .. } | Error::Empty { .. } | Error::TooLarge { .. } => P2PXFER_FILE,
+            Error::Malformed(_) | Error::UnexpectedAnswer(_) => P2PXFER_PROTOCOL,
+            Error::UnsafeName { .. } => P2PXFER_UNSAFE_NAME,
+            Error::Cancelled => P2PXFER_CANCELLED,
+            _ => P2PXFER_FAILED,
+        }
+    }
+}
