@@ -1,0 +1,92 @@
+/* A handle serves one call at a time, and says so: from inside the callback, and to a second thread. */
+#include "check.h"
+
+static int nothing(void *user, uint64_t done, uint64_t total)
+{
+    (void)user;
+    (void)done;
+    (void)total;
+    return 0;
+}
+
+static void everything_is_busy(p2pxfer *handle)
+{
+    char buffer[8];
+    const int32_t busy = P2PXFER_BUSY;
+    CHECK_STATUS(p2pxfer_set_user_id(handle, "other"), busy);
+    CHECK_STATUS(p2pxfer_set_host(handle, "other"), busy);
+    CHECK_STATUS(p2pxfer_set_port(handle, 1), busy);
+    CHECK_STATUS(p2pxfer_set_connect_timeout(handle, 1), busy);
+    CHECK_STATUS(p2pxfer_set_idle_timeout(handle, 1), busy);
+    CHECK_STATUS(p2pxfer_set_wait(handle, 1), busy);
+    CHECK_STATUS(p2pxfer_set_progress(handle, nothing, NULL), busy);
+    CHECK_STATUS(p2pxfer_set_output_folder(handle, "other"), busy);
+    CHECK_STATUS(p2pxfer_set_overwrite(handle, 1), busy);
+    CHECK_STATUS(p2pxfer_last_error(handle, buffer, sizeof buffer), busy);
+    CHECK_STATUS(p2pxfer_received_path(handle, buffer, sizeof buffer), busy);
+    CHECK_STATUS(p2pxfer_send_file(handle, "x"), busy);
+    CHECK_STATUS(p2pxfer_recv_file(handle, buffer, sizeof buffer), busy);
+    CHECK_STATUS(p2pxfer_free(handle), busy);
+}
+
+struct nested {
+    p2pxfer *handle;
+    int calls;
+};
+
+static int call_back_in(void *user, uint64_t done, uint64_t total)
+{
+    struct nested *nested = (struct nested *)user;
+    (void)done;
+    (void)total;
+    nested->calls++;
+    everything_is_busy(nested->handle);
+    CHECK(p2pxfer_version() == P2PXFER_VERSION);
+    return 0;
+}
+
+static void a_callback_finds_its_handle_busy(const struct setup *setup)
+{
+    char file[512], path[512];
+    struct nested sending = {0}, receiving = {0};
+    struct job receive = {0}, send = {0};
+
+    make_file(setup, "busy.bin", 1000000, file, sizeof file);
+    receive.handle = receiving.handle = handle_for(setup, "busy");
+    receive.buffer = path;
+    receive.size = sizeof path;
+    send.handle = sending.handle = handle_for(setup, "busy");
+    send.file = file;
+    MUST(p2pxfer_set_progress(receive.handle, call_back_in, &receiving));
+    MUST(p2pxfer_set_progress(send.handle, call_back_in, &sending));
+    start(&receive);
+    start(&send);
+    MUST(finish(&send));
+    MUST(finish(&receive));
+    CHECK(sending.calls > 0 && receiving.calls > 0);
+    CHECK(same_content(file, path));
+    MUST(p2pxfer_free(receive.handle));
+    MUST(p2pxfer_free(send.handle));
+}
+
+static void a_second_thread_finds_the_handle_busy(const struct setup *setup)
+{
+    char text[8];
+    struct job receive = {0};
+    receive.handle = handle_for(setup, "waits");
+    start(&receive);
+    while (p2pxfer_last_error(receive.handle, text, sizeof text) != P2PXFER_BUSY)
+        sched_yield();
+    everything_is_busy(receive.handle);
+    cancel_running(receive.handle);
+    CHECK_STATUS(finish(&receive), P2PXFER_CANCELLED);
+    MUST(p2pxfer_free(receive.handle));
+}
+
+int main(int argc, char **argv)
+{
+    struct setup setup = setup_from(argc, argv);
+    a_callback_finds_its_handle_busy(&setup);
+    a_second_thread_finds_the_handle_busy(&setup);
+    return 0;
+}
