@@ -9,31 +9,27 @@
 
 mod acceptor;
 mod carrier;
+mod greeter;
+mod mailbox;
+mod pairs;
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use self::acceptor::Acceptor;
-use self::carrier::Carrier;
-use super::event::{Event, Reason, Refusal};
-use super::pump::{Pump, Side, Sides, Verdict};
+use self::mailbox::Mailbox;
+use self::pairs::Pair;
+use super::pump::Side;
 use super::registry::Registry;
-use super::session::{Session, Verdict as Asked};
+use super::session::Session;
 use super::{Config, Log};
 use crate::io::{Key, Slab, Timers};
-use crate::sys::linux::epoll::{Epoll, Event as Readiness, Events, Waker, Watch};
-use crate::sys::net;
-use crate::wire::{HELLO_MAX, NO, Role, UserId, YES};
-
-/// How long a refused connection may go on sending before it is closed.
-const LINGER: Duration = Duration::from_secs(2);
-/// How many bytes a refused connection may go on sending.
-const LINGER_BYTES: usize = 1 << 20;
-/// How often the survivor of a broken pair is asked whether all was delivered.
-const DELIVERY: Duration = Duration::from_millis(20);
+use crate::sys::linux::epoll::{Epoll, Event, Events, Watch};
+use crate::wire::UserId;
 
 /// Tokens that no [`Key`] has.
 const WAKER: u64 = u64::MAX;
@@ -57,64 +53,29 @@ struct Ticket {
     key: Key,
 }
 
-/// What other loops have for a loop.
-struct Mailbox {
-    letters: Mutex<Vec<Letter>>,
-    waker: Waker,
-    /// Connections of this loop, those on their way included.
-    load: AtomicUsize,
-}
-
-enum Letter {
-    /// A new connection, accepted at this time.
-    Accepted(TcpStream, SocketAddr, Instant),
-    /// A caller for a listener of this loop, which the registry has given to it.
-    Call {
-        listener: Key,
-        caller: TcpStream,
-        from: SocketAddr,
-    },
-}
-
 impl Shared<'_> {
     fn registry(&self) -> MutexGuard<'_, Registry<Ticket>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn post(&self, mailbox: usize, letter: Letter) {
-        let mailbox = &self.mailboxes[mailbox];
-        mailbox.load.fetch_add(1, Ordering::Relaxed);
-        mailbox
-            .letters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(letter);
-        mailbox.waker.wake();
     }
 }
 
 pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    let loops = std::thread::available_parallelism().map_or(1, usize::from);
-    let mailbox = |_| {
-        Ok(Mailbox {
-            letters: Mutex::default(),
-            waker: Waker::new()?,
-            load: AtomicUsize::new(0),
-        })
-    };
+    let loops = thread::available_parallelism().map_or(1, usize::from);
     let shared = Shared {
         listener,
         config,
         log,
         registry: Mutex::default(),
         open: AtomicUsize::new(0),
-        mailboxes: (0..loops).map(mailbox).collect::<io::Result<_>>()?,
+        mailboxes: (0..loops)
+            .map(|_| Mailbox::new())
+            .collect::<io::Result<_>>()?,
     };
     let loops = (0..loops)
         .map(|index| Loop::new(&shared, index))
         .collect::<io::Result<Vec<_>>>()?;
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let threads: Vec<_> = loops
             .into_iter()
             .map(|mut each| scope.spawn(move || each.run()))
@@ -160,17 +121,6 @@ enum Stage {
     Refused(Instant, usize),
 }
 
-struct Pair {
-    id: UserId,
-    connections: Sides<Key>,
-    pump: Pump,
-    carrier: Carrier,
-    /// The time of the earliest alarm that is armed.
-    armed: Option<Instant>,
-    /// It has had its turn and could do more.
-    queued: bool,
-}
-
 struct Loop<'a> {
     shared: &'a Shared<'a>,
     index: usize,
@@ -187,7 +137,7 @@ struct Loop<'a> {
 impl<'a> Loop<'a> {
     fn new(shared: &'a Shared<'a>, index: usize) -> io::Result<Self> {
         let epoll = Epoll::new()?;
-        epoll.add(&shared.mailboxes[index].waker, WAKER, Watch::Waker)?;
+        epoll.add(shared.mailboxes[index].waker(), WAKER, Watch::Waker)?;
         Ok(Self {
             shared,
             index,
@@ -199,6 +149,10 @@ impl<'a> Loop<'a> {
             tools: carrier::Tools::default(),
             queue: Vec::new(),
         })
+    }
+
+    fn mailbox(&self) -> &'a Mailbox {
+        &self.shared.mailboxes[self.index]
     }
 
     fn run(&mut self) -> io::Result<()> {
@@ -235,38 +189,6 @@ impl<'a> Loop<'a> {
         }
     }
 
-    fn read_letters(&mut self, now: Instant) {
-        let mailbox = &self.shared.mailboxes[self.index];
-        // Cleared first: a letter posted after the taking has its own wake.
-        mailbox.waker.clear();
-        let letters = std::mem::take(
-            &mut *mailbox
-                .letters
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        for letter in letters {
-            match letter {
-                Letter::Accepted(stream, from, accepted) => self.welcome(stream, from, accepted),
-                Letter::Call {
-                    listener,
-                    caller,
-                    from,
-                } => {
-                    // Nobody else can have removed the listener: the registry gave it to this letter.
-                    match self.keep(Connection {
-                        stream: caller,
-                        from,
-                        stage: Stage::Called,
-                    }) {
-                        Some(caller) => self.pair(listener, caller, now),
-                        None => self.close(listener),
-                    }
-                }
-            }
-        }
-    }
-
     fn arm(&mut self, at: Instant, alarm: Alarm) {
         let (connections, pairs) = (&self.connections, &self.pairs);
         self.timers.arm(at, alarm, |alarm| match alarm {
@@ -281,48 +203,10 @@ impl<'a> Loop<'a> {
     fn handle_alarm(&mut self, alarm: Alarm, now: Instant) -> io::Result<()> {
         match alarm {
             Alarm::Accept => return self.resume_accepting(),
-            Alarm::Connection(key) => match self
-                .connections
-                .get(key)
-                .map(|connection| &connection.stage)
-            {
-                Some(Stage::Hello(session)) => {
-                    if let Asked::Refuse(refusal) = session.handle_time(now) {
-                        self.log_refusal(key, None, refusal);
-                        if let Some(connection) = self.connections.get(key) {
-                            // It had its time: no lingering on top of it.
-                            let _ = (&connection.stream).write(&[NO]);
-                        }
-                        self.close(key);
-                    }
-                }
-                Some(Stage::Refused(until, _)) if *until <= now => self.close(key),
-                _ => {}
-            },
-            Alarm::Pair(key) => {
-                if let Some(pair) = self.pairs.get_mut(key) {
-                    pair.armed = None;
-                    let streams = streams(&self.connections, pair);
-                    pair.pump.handle_queued(streams.map_or(0, queued), now);
-                    self.settle(key, now);
-                }
-            }
+            Alarm::Connection(key) => self.handle_deadline(key, now),
+            Alarm::Pair(key) => self.handle_pair_alarm(key, now),
         }
         Ok(())
-    }
-
-    /// A new connection: its hello is awaited.
-    fn welcome(&mut self, stream: TcpStream, from: SocketAddr, accepted: Instant) {
-        let session = Session::new(accepted, self.shared.config.hello_timeout);
-        let deadline = session.deadline();
-        let stage = Stage::Hello(Box::new(session));
-        if let Some(key) = self.keep(Connection {
-            stream,
-            from,
-            stage,
-        }) {
-            self.arm(deadline, Alarm::Connection(key));
-        }
     }
 
     /// Watches a connection that is already counted; drops it when the kernel refuses.
@@ -342,14 +226,12 @@ impl<'a> Loop<'a> {
     /// Closes one connection and gives its place back: the one way that a connection goes.
     fn close(&mut self, key: Key) {
         if self.connections.remove(key).is_some() {
-            self.shared.mailboxes[self.index]
-                .load
-                .fetch_sub(1, Ordering::Relaxed);
+            self.mailbox().discount();
             self.shared.open.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    fn handle_event(&mut self, key: Key, event: Readiness, now: Instant) {
+    fn handle_event(&mut self, key: Key, event: Event, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
@@ -372,296 +254,6 @@ impl<'a> Loop<'a> {
             Stage::Refused(..) => self.drain(key),
         }
     }
-
-    fn read_hello(&mut self, key: Key, now: Instant) {
-        let mut buffer = [0; HELLO_MAX];
-        loop {
-            let Some(connection) = self.connections.get_mut(key) else {
-                return;
-            };
-            let Stage::Hello(session) = &mut connection.stage else {
-                return;
-            };
-            let asked = match connection.stream.peek(&mut buffer) {
-                Ok(0) => None,
-                Ok(count) => {
-                    let (used, asked) = session.handle_bytes(&buffer[..count]);
-                    // Bytes that were peeked at are there: the read is as long as asked.
-                    connection
-                        .stream
-                        .read_exact(&mut buffer[..used])
-                        .ok()
-                        .map(|()| asked)
-                }
-                Err(error) if is_transient(&error) => return,
-                Err(_) => None,
-            };
-            match asked {
-                Some(Asked::Await) => {}
-                Some(Asked::Refuse(refusal)) => return self.refuse(key, None, refusal, now),
-                Some(Asked::Serve(hello)) => {
-                    return match hello.role {
-                        Role::Listener => self.register(key, hello.id),
-                        Role::Caller => self.call(key, &hello.id, now),
-                    };
-                }
-                None => {
-                    let from = connection.from;
-                    (self.shared.log)(&Event::Left {
-                        from,
-                        id: None,
-                        reason: Reason::NoHello,
-                    });
-                    return self.close(key);
-                }
-            }
-        }
-    }
-
-    fn register(&mut self, key: Key, id: UserId) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        connection.stage = Stage::Waiting(id.clone());
-        // Logged under the lock: no caller's `matched` may come before it.
-        let mut registry = self.shared.registry();
-        (self.shared.log)(&Event::Registered {
-            id: &id,
-            from: connection.from,
-        });
-        registry.insert(
-            id,
-            Ticket {
-                mailbox: self.index,
-                key,
-            },
-        );
-    }
-
-    /// A listener's end was seen while it waited. If the registry no longer has it, a caller does,
-    /// and will find the end itself.
-    fn leave(&mut self, key: Key) {
-        let Some(connection) = self.connections.get(key) else {
-            return;
-        };
-        let Stage::Waiting(id) = &connection.stage else {
-            return;
-        };
-        if self
-            .shared
-            .registry()
-            .remove(id, |ticket| {
-                ticket.mailbox == self.index && ticket.key == key
-            })
-            .is_some()
-        {
-            (self.shared.log)(&Event::Left {
-                from: connection.from,
-                id: Some(id),
-                reason: Reason::Gone,
-            });
-            self.close(key);
-        }
-    }
-
-    fn call(&mut self, caller: Key, id: &UserId, now: Instant) {
-        let found = self.shared.registry().take(id);
-        match found {
-            None => self.refuse(caller, Some(id), Refusal::NobodyWaits, now),
-            Some(ticket) if ticket.mailbox == self.index => self.pair(ticket.key, caller, now),
-            Some(ticket) => {
-                let Some(Connection { stream, from, .. }) = self.connections.remove(caller) else {
-                    return;
-                };
-                self.shared.mailboxes[self.index]
-                    .load
-                    .fetch_sub(1, Ordering::Relaxed);
-                // Cannot fail for a descriptor that is watched, and a closed loop would not care.
-                let _ = self.epoll.remove(&stream);
-                self.shared.post(
-                    ticket.mailbox,
-                    Letter::Call {
-                        listener: ticket.key,
-                        caller: stream,
-                        from,
-                    },
-                );
-            }
-        }
-    }
-
-    fn log_refusal(&self, key: Key, id: Option<&UserId>, refusal: Refusal) {
-        if let Some(Connection { from, .. }) = self.connections.get(key) {
-            (self.shared.log)(&Event::Refused {
-                from: *from,
-                id,
-                refusal,
-            });
-        }
-    }
-
-    /// Answers `X`, and takes in what the peer still sends before it closes: a close with unread
-    /// bytes would become a reset, which can destroy the answer.
-    fn refuse(&mut self, key: Key, id: Option<&UserId>, refusal: Refusal, now: Instant) {
-        self.log_refusal(key, id, refusal);
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        let deadline = now + LINGER;
-        connection.stage = Stage::Refused(deadline, 0);
-        let answered = (&connection.stream).write_all(&[NO]);
-        if answered
-            .and_then(|()| connection.stream.shutdown(Shutdown::Write))
-            .is_err()
-        {
-            return self.close(key);
-        }
-        self.arm(deadline, Alarm::Connection(key));
-        self.drain(key);
-    }
-
-    fn drain(&mut self, key: Key) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        let Stage::Refused(_, taken) = &mut connection.stage else {
-            return;
-        };
-        while *taken < LINGER_BYTES {
-            match (&connection.stream).read(self.tools.buffer()) {
-                Ok(count @ 1..) => *taken += count,
-                Err(error) if is_transient(&error) => return,
-                Ok(0) | Err(_) => break,
-            }
-        }
-        self.close(key);
-    }
-
-    fn pair(&mut self, listener: Key, caller: Key, now: Instant) {
-        let (Some(waiting), Some(calling)) =
-            (self.connections.get(listener), self.connections.get(caller))
-        else {
-            return;
-        };
-        let Stage::Waiting(id) = &waiting.stage else {
-            return;
-        };
-        let id = id.clone();
-        let (listener_at, caller_at) = (waiting.from, calling.from);
-        (self.shared.log)(&Event::Matched {
-            id: &id,
-            listener: listener_at,
-            caller: caller_at,
-        });
-        let mut pump = Pump::new(
-            now,
-            self.shared.config.idle_timeout,
-            self.shared.config.half_close,
-        );
-        if (&calling.stream).write_all(&[YES]).is_err() {
-            pump.handle_write_failed(Side::Caller, false, now);
-        }
-        for connection in [waiting, calling] {
-            // Without it a short message could wait for the acknowledgement of the one before.
-            let _ = connection.stream.set_nodelay(true);
-        }
-        let key = self.pairs.insert(Pair {
-            id,
-            connections: Sides { listener, caller },
-            pump,
-            carrier: Carrier::default(),
-            armed: None,
-            queued: false,
-        });
-        for (connection, side) in [(listener, Side::Listener), (caller, Side::Caller)] {
-            if let Some(connection) = self.connections.get_mut(connection) {
-                connection.stage = Stage::Paired(key, side);
-            }
-        }
-        self.run_pair(key, now);
-    }
-
-    fn run_pair(&mut self, key: Key, now: Instant) {
-        let Some(pair) = self.pairs.get_mut(key) else {
-            return;
-        };
-        let Some(streams) = streams(&self.connections, pair) else {
-            return;
-        };
-        let more = pair
-            .carrier
-            .carry(&mut pair.pump, streams, &mut self.tools, now);
-        if more && !pair.queued {
-            pair.queued = true;
-            self.queue.push(key);
-        }
-        self.settle(key, now);
-    }
-
-    /// Asks how the pair stands, and does what follows.
-    fn settle(&mut self, key: Key, now: Instant) {
-        let Some(pair) = self.pairs.get_mut(key) else {
-            return;
-        };
-        let Some(streams) = streams(&self.connections, pair) else {
-            return;
-        };
-        let verdict = match pair.pump.verdict(now) {
-            Verdict::Deliver(survivor, _)
-                if net::unsent(streams.get(survivor)).unwrap_or(0) == 0 =>
-            {
-                pair.pump.handle_delivered();
-                pair.pump.verdict(now)
-            }
-            verdict => verdict,
-        };
-        let wake = match verdict {
-            Verdict::Run(until) => until,
-            Verdict::Deliver(_, until) => Some(until.min(now + DELIVERY)),
-            Verdict::Close(reason) => return self.end(key, reason),
-            Verdict::Reset(reason) => {
-                for side in Side::BOTH {
-                    net::reset(streams.get(side));
-                }
-                return self.end(key, reason);
-            }
-        };
-        if let Some(at) = wake.filter(|&at| pair.armed.is_none_or(|armed| at < armed)) {
-            pair.armed = Some(at);
-            self.arm(at, Alarm::Pair(key));
-        }
-    }
-
-    fn end(&mut self, key: Key, reason: Reason) {
-        let Some(pair) = self.pairs.remove(key) else {
-            return;
-        };
-        for side in Side::BOTH {
-            self.close(*pair.connections.get(side));
-        }
-        (self.shared.log)(&Event::Closed {
-            id: &pair.id,
-            reason,
-            listener_bytes: pair.pump.given(Side::Listener),
-            caller_bytes: pair.pump.given(Side::Caller),
-        });
-    }
-}
-
-/// The two streams of a pair, which live as long as the pair does.
-fn streams<'c>(connections: &'c Slab<Connection>, pair: &Pair) -> Option<Sides<&'c TcpStream>> {
-    Some(Sides {
-        listener: &connections.get(pair.connections.listener)?.stream,
-        caller: &connections.get(pair.connections.caller)?.stream,
-    })
-}
-
-/// Bytes that the kernel holds for the two and that were not acknowledged.
-fn queued(streams: Sides<&TcpStream>) -> u64 {
-    Side::BOTH
-        .into_iter()
-        .map(|side| net::unsent(streams.get(side)).unwrap_or(0) as u64)
-        .sum()
 }
 
 fn is_transient(error: &io::Error) -> bool {

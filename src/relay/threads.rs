@@ -185,8 +185,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Answers `X`, and takes in what the peer still sends before it closes: a close with unread
-    /// bytes would become a reset, which can destroy the answer.
+    /// Answers `X`.
     fn refuse(&self, connection: &Connection<'_>, id: Option<&UserId>, refusal: Refusal) {
         (self.log)(&Event::Refused {
             from: connection.from,
@@ -194,23 +193,8 @@ impl<'a> Server<'a> {
             refusal,
         });
         let mut stream = &connection.stream;
-        let deadline = Instant::now() + LINGER;
-        if stream
-            .write_all(&[NO])
-            .and_then(|()| stream.shutdown(Shutdown::Write))
-            .is_err()
-        {
-            return;
-        }
-        let mut buffer = [0; 4096];
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
-                return;
-            }
-            if !matches!(stream.read(&mut buffer), Ok(1..)) {
-                return;
-            }
+        if stream.write_all(&[NO]).is_ok() {
+            drain(stream, Instant::now() + LINGER);
         }
     }
 
@@ -362,11 +346,20 @@ impl Pair<'_> {
             let wake = match pump.verdict(now) {
                 Verdict::Run(until) => until,
                 Verdict::Deliver(survivor, until) => {
-                    if net::unsent(self.streams.get(survivor)).unwrap_or(0) == 0 {
-                        pump.handle_delivered();
-                        continue;
+                    match net::unsent(self.streams.get(survivor)) {
+                        Some(1..) => Some(until.min(now + DELIVERY)),
+                        Some(0) => {
+                            pump.handle_delivered();
+                            continue;
+                        }
+                        None => {
+                            drop(pump);
+                            drain(self.streams.get(survivor), until);
+                            pump = self.pump();
+                            pump.handle_delivered();
+                            continue;
+                        }
                     }
-                    Some(until.min(now + DELIVERY))
                 }
                 Verdict::Close(reason) => {
                     for side in Side::BOTH {
@@ -404,6 +397,24 @@ impl Pair<'_> {
             .into_iter()
             .map(|side| net::unsent(self.streams.get(side)).unwrap_or(0) as u64)
             .sum()
+    }
+}
+
+/// Ends the stream's data and takes in what the peer still sends, until it ends too or until the
+/// time: a close with unread bytes would become a reset, which destroys what is under way.
+fn drain(mut stream: &TcpStream, until: Instant) {
+    if stream.shutdown(Shutdown::Write).is_err() {
+        return;
+    }
+    let mut buffer = [0; 4096];
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        if !matches!(stream.read(&mut buffer), Ok(1..)) {
+            return;
+        }
     }
 }
 

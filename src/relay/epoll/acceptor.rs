@@ -4,8 +4,10 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Alarm, LISTENER, Letter, Loop, Watch};
+use super::mailbox::Letter;
+use super::{Alarm, LISTENER, Loop};
 use crate::relay::canonical;
+use crate::sys::linux::epoll::Watch;
 
 /// How many connections one wake takes in, so that pairs do not wait for a flood.
 const BATCH: usize = 64;
@@ -50,13 +52,11 @@ impl Loop<'_> {
                     let from = canonical(from);
                     let loop_index = self.least_loaded();
                     if loop_index == self.index {
-                        self.shared.mailboxes[self.index]
-                            .load
-                            .fetch_add(1, Ordering::Relaxed);
+                        self.mailbox().count();
                         self.welcome(stream, from, now);
                     } else {
-                        self.shared
-                            .post(loop_index, Letter::Accepted(stream, from, now));
+                        let letter = Letter::Accepted(stream, from, now);
+                        self.shared.mailboxes[loop_index].post(letter);
                     }
                     continue;
                 }
@@ -89,9 +89,9 @@ impl Loop<'_> {
     /// The loop with the fewest connections, this one when it is no busier: the kernel wakes the
     /// loops in a fixed order, so whoever accepts is no measure.
     fn least_loaded(&self) -> usize {
-        let load = |index: usize| self.shared.mailboxes[index].load.load(Ordering::Relaxed);
-        (0..self.shared.mailboxes.len())
-            .min_by_key(|&index| (load(index), index != self.index))
+        let mailboxes = &self.shared.mailboxes;
+        (0..mailboxes.len())
+            .min_by_key(|&index| (mailboxes[index].load(), index != self.index))
             .unwrap_or(self.index)
     }
 }

@@ -1,0 +1,211 @@
+//! Connections until they are one of a pair: the hello, the wait, the refusal.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::mailbox::Letter;
+use super::{Alarm, Connection, Loop, Stage, Ticket, is_transient};
+use crate::io::Key;
+use crate::relay::event::{Event, Reason, Refusal};
+use crate::relay::session::{Session, Verdict};
+use crate::wire::{HELLO_MAX, NO, Role, UserId};
+
+/// How long a refused connection may go on sending before it is closed.
+const LINGER: Duration = Duration::from_secs(2);
+/// How many bytes a refused connection may go on sending.
+const LINGER_BYTES: usize = 1 << 20;
+
+impl Loop<'_> {
+    /// A new connection: its hello is awaited.
+    pub(super) fn welcome(&mut self, stream: TcpStream, from: SocketAddr, accepted: Instant) {
+        let session = Session::new(accepted, self.shared.config.hello_timeout);
+        let deadline = session.deadline();
+        let stage = Stage::Hello(Box::new(session));
+        if let Some(key) = self.keep(Connection {
+            stream,
+            from,
+            stage,
+        }) {
+            self.arm(deadline, Alarm::Connection(key));
+        }
+    }
+
+    pub(super) fn read_hello(&mut self, key: Key, now: Instant) {
+        let mut buffer = [0; HELLO_MAX];
+        loop {
+            let Some(connection) = self.connections.get_mut(key) else {
+                return;
+            };
+            let Stage::Hello(session) = &mut connection.stage else {
+                return;
+            };
+            let asked = match connection.stream.peek(&mut buffer) {
+                Ok(0) => None,
+                Ok(count) => {
+                    let (used, asked) = session.handle_bytes(&buffer[..count]);
+                    // Bytes that were peeked at are there: the read is as long as asked.
+                    connection
+                        .stream
+                        .read_exact(&mut buffer[..used])
+                        .ok()
+                        .map(|()| asked)
+                }
+                Err(error) if is_transient(&error) => return,
+                Err(_) => None,
+            };
+            match asked {
+                Some(Verdict::Await) => {}
+                Some(Verdict::Refuse(refusal)) => return self.refuse(key, None, refusal, now),
+                Some(Verdict::Serve(hello)) => {
+                    return match hello.role {
+                        Role::Listener => self.register(key, hello.id),
+                        Role::Caller => self.call(key, &hello.id, now),
+                    };
+                }
+                None => {
+                    let from = connection.from;
+                    (self.shared.log)(&Event::Left {
+                        from,
+                        id: None,
+                        reason: Reason::NoHello,
+                    });
+                    return self.close(key);
+                }
+            }
+        }
+    }
+
+    pub(super) fn register(&mut self, key: Key, id: UserId) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        connection.stage = Stage::Waiting(id.clone());
+        // Logged under the lock: no caller's `matched` may come before it.
+        let mut registry = self.shared.registry();
+        (self.shared.log)(&Event::Registered {
+            id: &id,
+            from: connection.from,
+        });
+        registry.insert(
+            id,
+            Ticket {
+                mailbox: self.index,
+                key,
+            },
+        );
+    }
+
+    /// A listener's end was seen while it waited. If the registry no longer has it, a caller does,
+    /// and will find the end itself.
+    pub(super) fn leave(&mut self, key: Key) {
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        let Stage::Waiting(id) = &connection.stage else {
+            return;
+        };
+        if self
+            .shared
+            .registry()
+            .remove(id, |ticket| {
+                ticket.mailbox == self.index && ticket.key == key
+            })
+            .is_some()
+        {
+            (self.shared.log)(&Event::Left {
+                from: connection.from,
+                id: Some(id),
+                reason: Reason::Gone,
+            });
+            self.close(key);
+        }
+    }
+
+    pub(super) fn call(&mut self, caller: Key, id: &UserId, now: Instant) {
+        let found = self.shared.registry().take(id);
+        match found {
+            None => self.refuse(caller, Some(id), Refusal::NobodyWaits, now),
+            Some(ticket) if ticket.mailbox == self.index => self.pair(ticket.key, caller, now),
+            Some(ticket) => {
+                let Some(Connection { stream, from, .. }) = self.connections.remove(caller) else {
+                    return;
+                };
+                self.mailbox().discount();
+                // Cannot fail for a descriptor that is watched, and a closed loop would not care.
+                let _ = self.epoll.remove(&stream);
+                self.shared.mailboxes[ticket.mailbox].post(Letter::Call {
+                    listener: ticket.key,
+                    caller: stream,
+                    from,
+                });
+            }
+        }
+    }
+
+    pub(super) fn log_refusal(&self, key: Key, id: Option<&UserId>, refusal: Refusal) {
+        if let Some(Connection { from, .. }) = self.connections.get(key) {
+            (self.shared.log)(&Event::Refused {
+                from: *from,
+                id,
+                refusal,
+            });
+        }
+    }
+
+    /// Answers `X`, and takes in what the peer still sends before it closes: a close with unread
+    /// bytes would become a reset, which can destroy the answer.
+    pub(super) fn refuse(&mut self, key: Key, id: Option<&UserId>, refusal: Refusal, now: Instant) {
+        self.log_refusal(key, id, refusal);
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let deadline = now + LINGER;
+        connection.stage = Stage::Refused(deadline, 0);
+        let answered = (&connection.stream).write_all(&[NO]);
+        if answered
+            .and_then(|()| connection.stream.shutdown(Shutdown::Write))
+            .is_err()
+        {
+            return self.close(key);
+        }
+        self.arm(deadline, Alarm::Connection(key));
+        self.drain(key);
+    }
+
+    pub(super) fn drain(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let Stage::Refused(_, taken) = &mut connection.stage else {
+            return;
+        };
+        while *taken < LINGER_BYTES {
+            match (&connection.stream).read(self.tools.buffer()) {
+                Ok(count @ 1..) => *taken += count,
+                Err(error) if is_transient(&error) => return,
+                Ok(0) | Err(_) => break,
+            }
+        }
+        self.close(key);
+    }
+
+    /// The time that a connection had is over.
+    pub(super) fn handle_deadline(&mut self, key: Key, now: Instant) {
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        match &connection.stage {
+            Stage::Hello(session) => {
+                if let Verdict::Refuse(refusal) = session.handle_time(now) {
+                    self.log_refusal(key, None, refusal);
+                    // It had its time: no lingering on top of it.
+                    let _ = (&connection.stream).write(&[NO]);
+                    self.close(key);
+                }
+            }
+            Stage::Refused(until, _) if *until <= now => self.close(key),
+            _ => {}
+        }
+    }
+}

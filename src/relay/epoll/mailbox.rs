@@ -1,0 +1,99 @@
+//! What one loop has for another.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+use std::{io, mem};
+
+use super::{Connection, Loop, Stage};
+use crate::io::Key;
+use crate::sys::linux::epoll::Waker;
+
+/// What other loops have for a loop.
+pub(super) struct Mailbox {
+    letters: Mutex<Vec<Letter>>,
+    waker: Waker,
+    /// Connections of this loop, those on their way included.
+    load: AtomicUsize,
+}
+
+pub(super) enum Letter {
+    /// A new connection, accepted at this time.
+    Accepted(TcpStream, SocketAddr, Instant),
+    /// A caller for a listener of this loop, which the registry has given to it.
+    Call {
+        listener: Key,
+        caller: TcpStream,
+        from: SocketAddr,
+    },
+}
+
+impl Mailbox {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            letters: Mutex::default(),
+            waker: Waker::new()?,
+            load: AtomicUsize::new(0),
+        })
+    }
+
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    pub(super) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// One more connection of this loop.
+    pub(super) fn count(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One connection less of this loop.
+    pub(super) fn discount(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Leaves a letter; its connection counts as this loop's from now on.
+    pub(super) fn post(&self, letter: Letter) {
+        self.count();
+        self.letters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(letter);
+        self.waker.wake();
+    }
+
+    fn take(&self) -> Vec<Letter> {
+        // Cleared first: a letter that is posted after the taking has its own wake.
+        self.waker.clear();
+        mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Loop<'_> {
+    pub(super) fn read_letters(&mut self, now: Instant) {
+        for letter in self.mailbox().take() {
+            match letter {
+                Letter::Accepted(stream, from, accepted) => self.welcome(stream, from, accepted),
+                Letter::Call {
+                    listener,
+                    caller,
+                    from,
+                } => {
+                    // Nobody else can have removed the listener: the registry gave it to this letter.
+                    match self.keep(Connection {
+                        stream: caller,
+                        from,
+                        stage: Stage::Called,
+                    }) {
+                        Some(caller) => self.pair(listener, caller, now),
+                        None => self.close(listener),
+                    }
+                }
+            }
+        }
+    }
+}
