@@ -132,12 +132,12 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     Ok(options)
 }
 
-/// Builds an imitation as its authors would have.
+/// Builds an imitation as the Makefile of 2013 builds the original: `gcc -g`, without optimisation.
 fn compile(name: &str, out: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/bench/{name}.c"));
     let program = out.join(name);
     let status = Command::new(env::var_os("CC").unwrap_or("cc".into()))
-        .args(["-O2", "-Wall", "-Wextra", "-pedantic", "-Werror", "-o"])
+        .args(["-g", "-Wall", "-Wextra", "-pedantic", "-Werror", "-o"])
         .args([&program, &source])
         .status()
         .expect("a C compiler as 'cc' or in CC");
