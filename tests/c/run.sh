@@ -98,7 +98,7 @@ registered() { grep -q "registered.*$1" "$work/relay.log" || ! kill -0 "$receive
 
 # What the libraries offer is what the header declares.
 declared() { sed -n '/^ *[\/*]/d; s/.*\<\(p2pxfer_[a-z0-9_]*\)(.*/\1/p' include/p2pxfer.h | sort -u; }
-offered() { nm "$@" | awk '$2 ~ /^[A-TV-Z]$/ && $2 != "w" { print $3 }' | sort -u; }
+offered() { nm "$@" | awk '$2 ~ /^[A-Z]$/ { print $3 }' | sort -u; }
 same_symbols() { diff <(declared) <(offered "$@"); }
 names_itself() {
     local major_minor
@@ -118,6 +118,11 @@ for program in send recv; do
         check "build/$program-c++11-static" build_cxx "tests/c/$program.c" -o "$work/$program-c++-static" "${static[@]}"
     fi
 done
+sed -n '/^```c$/,/^```$/ { /^```/d; p }' README.md >"$work/readme.c"
+check "build/readme-c99" build_c "$work/readme.c" -o "$work/readme" "${shared[@]}"
+if have "$CXX"; then
+    check "build/readme-c++11" build_cxx "$work/readme.c" -o "$work/readme-c++" "${shared[@]}"
+fi
 have "$CXX" || echo "SKIP c/c++: no C++ compiler ($CXX) installed"
 for program in "${tests[@]}"; do
     check "build/$program" build_test "tests/c/$program.c" -o "$work/test-$program" "${shared[@]}"
