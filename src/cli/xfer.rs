@@ -14,7 +14,7 @@ use super::args::{self, Flag, Takes, UsageError};
 use super::exit::{Exit, TABLE};
 use super::progress::{Loudness, Reporter};
 use crate::client::{Cancel, Endpoint, Wait, recv_file, send_file};
-use crate::sys::signal::Termination;
+use crate::sys::signal::{self, Termination};
 use crate::transfer::{Error, Place, Printable, Target, UserId};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -209,9 +209,10 @@ fn endpoint(user: &OsStr, host: &OsStr, port: &OsStr) -> Result<Endpoint, UsageE
 }
 
 fn run(program: &str, job: &Job) -> Exit {
+    signal::fail_beyond_size_limit();
     let cancel = Cancel::new();
-    let signal = match end_on_signals(&cancel) {
-        Ok(signal) => signal,
+    let ended_by = match end_on_signals(&cancel) {
+        Ok(ended_by) => ended_by,
         Err(error) => {
             let _ = writeln!(
                 io::stderr(),
@@ -229,7 +230,7 @@ fn run(program: &str, job: &Job) -> Exit {
     let Err(error) = result else {
         return Exit::Done;
     };
-    match (&error, signal.load(Ordering::Relaxed)) {
+    match (&error, ended_by.load(Ordering::Relaxed)) {
         (Error::Cancelled, number @ 1..) => {
             reporter.error(&format_args!("ended by signal {number}"));
             Exit::Signal(number)

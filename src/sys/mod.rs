@@ -11,7 +11,7 @@
 //! | `fs` | a folder that files are made, named and removed in; nothing is followed out of it |
 //! | `net` | sockets: listen, connect with a way out, reset, what the kernel still holds |
 //! | `random` | bytes from the system's generator |
-//! | `signal` | waiting for the request to end |
+//! | `signal` | waiting for the request to end; the limit on file sizes as an error |
 //! | `term` | the width of the terminal |
 //!
 //! `linux` adds `epoll` and `pipe` on top, for the relay's epoll backend only.

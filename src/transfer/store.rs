@@ -71,7 +71,7 @@ impl Store {
     /// Opens a place.
     ///
     /// # Errors
-    /// [`Error::File`] when there is no such folder.
+    /// [`Error::File`] when there is no such folder, or it takes no file.
     pub fn open(place: &Place) -> Result<Self, Error> {
         let kind = match &place.target {
             Target::Stdout => Kind::Stdout,
@@ -130,7 +130,7 @@ impl Kind {
         let failed = |error| Error::file(path, error);
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => Ok(Self::Folder {
-                dir: Dir::open(path).map_err(failed)?,
+                dir: open_folder(path)?,
                 path: path.to_path_buf(),
                 fixed: None,
             }),
@@ -145,13 +145,26 @@ impl Kind {
                     _ => Path::new("."),
                 };
                 Ok(Self::Folder {
-                    dir: Dir::open(folder).map_err(|error| Error::file(folder, error))?,
+                    dir: open_folder(folder)?,
                     path: folder.to_path_buf(),
                     fixed: Some(name),
                 })
             }
         }
     }
+}
+
+/// Opens a folder that takes files, which only a file in it can tell: permissions are not all that
+/// keeps one out.
+fn open_folder(path: &Path) -> Result<Dir, Error> {
+    let open = || {
+        let dir = Dir::open(path)?;
+        let probe = part_name(OsStr::new("p2pxfer"))?;
+        drop(dir.create_private(&probe)?);
+        dir.remove(&probe)?;
+        Ok(dir)
+    };
+    open().map_err(|error| Error::file(path, error))
 }
 
 fn ends_as_folder(path: &Path) -> bool {

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -33,12 +33,18 @@ pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     /// The process.
     pub(crate) child: Child,
-    log: Arc<Log>,
+    /// What it has written after its first line.
+    pub(crate) log: Log,
+}
+
+/// The lines that a process writes, as they come.
+pub(crate) struct Log {
+    shared: Arc<Lines>,
     collector: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Log {
+struct Lines {
     lines: Mutex<Vec<String>>,
     grown: Condvar,
 }
@@ -71,52 +77,23 @@ impl Relay {
             let _ = child.wait();
             panic!("the first line is 'listening on ADDR:PORT', not {first:?}");
         };
-        let log = Arc::new(Log::default());
-        let collector = std::thread::spawn({
-            let log = Arc::clone(&log);
-            move || log.collect(stderr)
-        });
         Self {
             address,
             child,
-            log,
-            collector: Some(collector),
+            log: Log::of(stderr),
         }
     }
 
-    /// The lines that the relay has written after its first.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.log.lines.lock().expect("no collector panics").clone()
-    }
-
     /// Waits for an event whose line has all of `parts`, each a whole word; the line.
+    #[track_caller]
     pub(crate) fn wait_for(&self, event: &str, parts: &[&str]) -> String {
-        let fits = |line: &String| {
+        self.log.wait_for(|line| {
             let mut words = line.split(' ');
             words.next() == Some(event)
                 && parts
                     .iter()
                     .all(|part| words.clone().any(|word| word == *part))
-        };
-        let until = Instant::now() + DEADLINE;
-        let mut seen = 0;
-        let mut lines = self.log.lines.lock().expect("no collector panics");
-        loop {
-            if let Some(line) = lines[seen..].iter().find(|line| fits(line)) {
-                return line.clone();
-            }
-            seen = lines.len();
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                drop(lines);
-                panic!("no '{event}' with {parts:?} in the relay's log");
-            }
-            (lines, _) = self
-                .log
-                .grown
-                .wait_timeout(lines, left)
-                .expect("no collector panics");
-        }
+        })
     }
 
     /// A connection that has said nothing yet.
@@ -132,8 +109,64 @@ impl Relay {
 }
 
 impl Log {
-    fn collect(&self, stderr: BufReader<ChildStderr>) {
-        for line in stderr.split(b'\n').map_while(Result::ok) {
+    /// Collects what comes out of `output` until its end.
+    pub(crate) fn of(output: impl BufRead + Send + 'static) -> Self {
+        let shared = Arc::new(Lines::default());
+        let collector = std::thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.collect(output)
+        });
+        Self {
+            shared,
+            collector: Some(collector),
+        }
+    }
+
+    /// What has come until now.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.shared
+            .lines
+            .lock()
+            .expect("no collector panics")
+            .clone()
+    }
+
+    /// All that came, once the process is gone.
+    pub(crate) fn finish(&mut self) -> Vec<String> {
+        if let Some(collector) = self.collector.take() {
+            let _ = collector.join();
+        }
+        self.lines()
+    }
+
+    /// Waits for a line, which may have come before.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, fits: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + DEADLINE;
+        let mut seen = 0;
+        let mut lines = self.shared.lines.lock().expect("no collector panics");
+        loop {
+            if let Some(line) = lines[seen..].iter().find(|line| fits(line)) {
+                return line.clone();
+            }
+            seen = lines.len();
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let lines = lines.clone();
+                panic!("the line that was waited for is not in {lines:#?}");
+            }
+            (lines, _) = self
+                .shared
+                .grown
+                .wait_timeout(lines, left)
+                .expect("no collector panics");
+        }
+    }
+}
+
+impl Lines {
+    fn collect(&self, output: impl BufRead) {
+        for line in output.split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).into_owned();
             self.lines.lock().expect("no reader panics").push(line);
             self.grown.notify_all();
@@ -145,11 +178,8 @@ impl Drop for Relay {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(collector) = self.collector.take() {
-            let _ = collector.join();
-        }
+        let lines = self.log.finish();
         if std::thread::panicking() {
-            let lines = self.lines();
             for line in &lines[lines.len().saturating_sub(20)..] {
                 eprintln!("relay: {line}");
             }

@@ -98,7 +98,7 @@ fn quiet_leaves_only_the_listening_line(backend: &str) {
     });
     assert_eq!(read_to_end(&mut listener), b"");
     assert_eq!(read_to_end(&mut relay.caller(b"alice")), b"X");
-    assert_eq!(relay.lines(), [""; 0]);
+    assert_eq!(relay.log.lines(), [""; 0]);
 }
 
 fn sigint_and_sigterm_end_it_with_0(backend: &str) {

@@ -79,7 +79,7 @@ fn an_id_with_a_control_character_is_refused_and_cannot_forge_a_line(backend: &s
             relay.wait_for("refused", &[&from]);
         }
     }
-    for line in relay.lines() {
+    for line in relay.log.lines() {
         assert!(!line.contains(char::is_control), "{line:?}");
         assert!(!line.starts_with("matched"), "{line:?}");
     }

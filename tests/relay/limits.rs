@@ -85,7 +85,7 @@ fn the_connection_over_the_limit_waits_and_is_served_when_one_leaves(backend: &s
         second.0.write_all(b"y").unwrap();
         assert_eq!(read(&mut second.1, 1), b"y");
     }
-    let lines = relay.lines();
+    let lines = relay.log.lines();
     assert!(
         !lines.iter().any(|line| line.starts_with("refused")),
         "{lines:?}"

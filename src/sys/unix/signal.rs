@@ -1,4 +1,4 @@
-//! Waiting for the request to end: SIGINT, SIGTERM, SIGHUP.
+//! Waiting for the request to end: SIGINT, SIGTERM, SIGHUP; and SIGXFSZ, which ends nothing here.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -56,6 +56,13 @@ impl Termination {
             }
         }
     }
+}
+
+/// From now on a write beyond the limit on file sizes (`ulimit -f`) fails with `FileTooLarge`; without
+/// this call SIGXFSZ kills the process there, before it can remove its part file.
+pub fn fail_beyond_size_limit() {
+    // SAFETY: SIG_IGN runs nothing. The call fails for no signal that exists and can be ignored.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 fn take_over(signal: libc::c_int) -> io::Result<()> {

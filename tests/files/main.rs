@@ -1,0 +1,29 @@
+//! A file on one host, wanted on another: the relay and the two programs as a user starts them.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/temp.rs"]
+mod temp;
+
+mod content;
+mod crossing;
+mod gate;
+mod played;
+mod program;
+
+mod cases;
+mod change;
+mod output;
+mod refused;
+mod wait;
+
+#[cfg(unix)]
+mod disk;
+#[cfg(unix)]
+mod faults;
+#[cfg(unix)]
+mod hang;
+#[cfg(unix)]
+mod pace;
+#[cfg(target_os = "linux")]
+mod terminal;
