@@ -1,9 +1,10 @@
 //! Silence and slowness against the timeout.
 
 use std::io::Write;
+use std::net::Shutdown;
 use std::time::Duration;
 
-use super::common::{Relay, on_every_backend};
+use super::common::{Relay, on_every_backend, read_to_end};
 use super::played;
 use super::program::receive;
 use super::temp::TempDir;
@@ -23,6 +24,8 @@ fn a_timeout_of_zero_is_never(backend: &str) {
     assert!(receiver.runs());
     sender.write_all(b"b").unwrap();
     sender.write_all(b"195\0\0\0\0\0\0\0\0\0\0\0\0\0").unwrap();
+    sender.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut sender), b"OO");
     assert_eq!(receiver.end().status, 0);
     assert_eq!(std::fs::read(target).unwrap(), b"ab");
 }
@@ -38,8 +41,11 @@ fn a_peer_that_reads_slowly_but_steadily_is_not_cut_by_the_timeout() {
     use super::common::{hello, read};
     use super::program::send;
 
-    /// What a slow line carries, in bytes a step.
-    const STEP: usize = 20_000;
+    /// What the slow line carries, in bytes a second: so little that the kernel takes nothing more
+    /// for longer than the timeout, and enough that it hands something on within it.
+    const RATE: f64 = 66_000.0;
+    /// How long the line is slow.
+    const TIME: Duration = Duration::from_secs(5);
     let from = TempDir::new();
     let source = from.path().join("long.bin");
     let length = 24_000_000;
@@ -53,9 +59,11 @@ fn a_peer_that_reads_slowly_but_steadily_is_not_cut_by_the_timeout() {
     stream.write_all(b"O").unwrap();
     let begin = Instant::now();
     let mut left = length as usize;
-    while begin.elapsed() < Duration::from_secs(5) {
-        left -= read(&mut stream, STEP).len();
-        std::thread::sleep(Duration::from_millis(50));
+    while begin.elapsed() < TIME {
+        std::thread::sleep(Duration::from_millis(20));
+        let due = (begin.elapsed().as_secs_f64() * RATE) as usize;
+        let read_until_now = length as usize - left;
+        left -= read(&mut stream, due - read_until_now).len();
     }
     while left > 0 {
         left -= read(&mut stream, left.min(1_000_000)).len();
