@@ -267,16 +267,27 @@ fn a_byte_sent_to_who_has_closed_takes_none_from_its_sender(backend: &str) {
 fn an_end_beside_a_full_direction_takes_no_byte_from_the_other(backend: &str) {
     let relay = Relay::start(backend, &[]);
     let (pattern, other) = (Pattern::new(1), Pattern::new(2));
-    for caller_first in [false, true] {
-        let (first, mut last) = pair(&relay, caller_first);
-        // More than the way to `first` holds, so that some of it stays unread at the relay.
-        let full = last.try_clone().unwrap();
-        full.set_write_timeout(Some(Duration::from_millis(500)))
-            .unwrap();
-        let block = other.bytes(MEGABYTE);
-        while (&full).write_all(&block).is_ok() {}
-        let read = hand_over(&first, &last, &pattern, true);
-        drop(first);
-        assert_rest_arrives(&mut last, &pattern, read);
-    }
+    let pairs = [false, true].map(|caller_first| pair(&relay, caller_first));
+    // Both at once, because most of it is waiting.
+    std::thread::scope(|scope| {
+        for (first, mut last) in pairs {
+            let (pattern, other) = (&pattern, &other);
+            scope.spawn(move || {
+                fill(&last, other);
+                let read = hand_over(&first, &last, pattern, true);
+                drop(first);
+                assert_rest_arrives(&mut last, pattern, read);
+            });
+        }
+    });
+}
+
+/// Sends more than the way to the other end holds, so that some of it stays unread at the relay.
+fn fill(stream: &TcpStream, pattern: &Pattern) {
+    let mut stream = stream.try_clone().unwrap();
+    let patience = Some(Duration::from_millis(500));
+    stream.set_write_timeout(patience).unwrap();
+    let block = pattern.bytes(MEGABYTE);
+    // What is taken in part was not taken any further for as long as that.
+    while stream.write(&block).is_ok_and(|count| count == MEGABYTE) {}
 }
