@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant};
 
@@ -237,6 +237,7 @@ impl<'a> Server<'a> {
             streams,
             pump: Mutex::new(pump),
             changed: Condvar::new(),
+            over: OnceLock::new(),
         };
         let reason = pair.run(self.config.idle_timeout);
         let pump = pair.pump();
@@ -255,6 +256,9 @@ struct Pair<'a> {
     pump: Mutex<Pump>,
     /// The pump has changed in a way that may change the verdict.
     changed: Condvar,
+    /// Set before the connections are ended: what the other thread sees of that end says nothing of
+    /// the peers. Written under the pump's lock.
+    over: OnceLock<Reason>,
 }
 
 impl Pair<'_> {
@@ -309,6 +313,9 @@ impl Pair<'_> {
             };
             let now = Instant::now();
             let mut pump = self.pump();
+            if self.over.get().is_some() {
+                return;
+            }
             match (step, result) {
                 (_, Err(error)) if is_timeout(&error) => {
                     pump.handle_queued(self.queued(), now);
@@ -342,6 +349,9 @@ impl Pair<'_> {
     fn conclude(&self) -> Reason {
         let mut pump = self.pump();
         loop {
+            if let Some(reason) = self.over.get() {
+                return *reason;
+            }
             let now = Instant::now();
             let wake = match pump.verdict(now) {
                 Verdict::Run(until) => until,
@@ -362,12 +372,14 @@ impl Pair<'_> {
                     }
                 }
                 Verdict::Close(reason) => {
+                    let _ = self.over.set(reason);
                     for side in Side::BOTH {
                         let _ = self.streams.get(side).shutdown(Shutdown::Both);
                     }
                     return reason;
                 }
                 Verdict::Reset(reason) => {
+                    let _ = self.over.set(reason);
                     for side in Side::BOTH {
                         net::reset(self.streams.get(side));
                     }

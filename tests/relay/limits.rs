@@ -52,7 +52,8 @@ fn the_idle_timeout_closes_an_idle_pair_and_neither_a_busy_one_nor_a_listener(ba
             "closed only after {after:?}"
         );
     });
-    relay.wait_for("closed", &["id=idle"]);
+    relay.wait_for("closed", &["id=idle", "reason=idle"]);
+    assert!(begin.elapsed() < Duration::from_secs(10));
     let mut caller = relay.caller(b"waiting");
     assert_eq!(read(&mut caller, 1), b"O");
     caller.write_all(b"x").unwrap();
