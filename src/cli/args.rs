@@ -172,6 +172,28 @@ pub(super) fn number(
         })
 }
 
+/// The value of an option as bytes a second: a whole number, and `K`, `M` or `G` for thousands,
+/// millions or thousands of millions.
+pub(super) fn rate(name: &str, value: Option<&OsStr>) -> Result<u64, UsageError> {
+    let text = value.and_then(OsStr::to_str).unwrap_or_default();
+    let (digits, factor) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 1_000),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 1_000_000),
+        Some(b'g' | b'G') => (&text[..text.len() - 1], 1_000_000_000),
+        _ => (text, 1),
+    };
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = is_number.then(|| digits.parse::<u64>().ok()).flatten();
+    let most = 1_000_000_000_000;
+    let rate = number.and_then(|number| number.checked_mul(factor));
+    rate.filter(|&rate| rate <= most).ok_or_else(|| {
+        let given = shown(value.unwrap_or_default());
+        UsageError(format!(
+            "{name} takes bytes a second such as 500000, 500K, 20M or 1G, up to 1000G, not '{given}'"
+        ))
+    })
+}
+
 /// An argument, shown so that it cannot touch the terminal.
 pub(super) fn shown(arg: &OsStr) -> Printable<'_> {
     Printable(arg.as_encoded_bytes())
@@ -238,6 +260,39 @@ mod tests {
             error("--verbose=1"),
             "--verbose takes no value: leave the '=' out"
         );
+    }
+
+    #[test]
+    fn a_rate_has_thousands_millions_and_thousands_of_millions() {
+        let read = |text: &str| rate("--pair-bytes", Some(OsStr::new(text)));
+        let rates = ["0", "500", "500K", "20m", "1G", "1000G"].map(|text| read(text).unwrap());
+        assert_eq!(
+            rates,
+            [
+                0,
+                500,
+                500_000,
+                20_000_000,
+                1_000_000_000,
+                1_000_000_000_000
+            ]
+        );
+        for text in [
+            "",
+            "K",
+            "-1",
+            "1.5M",
+            "1T",
+            "1001G",
+            "99999999999999999999G",
+        ] {
+            assert!(
+                read(text)
+                    .unwrap_err()
+                    .0
+                    .ends_with(&format!("not '{text}'"))
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod args;
 mod exit;
 mod journal;
+mod limits;
 mod progress;
 pub mod relay;
 pub mod xfer;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::args::{self, Flag, Takes, UsageError};
 use super::journal::Journal;
+use super::limits::LimitOptions;
 use crate::relay::{Backend, Config, Relay};
 use crate::sys::net::raise_descriptor_limit;
 use crate::sys::signal::Termination;
@@ -31,7 +32,18 @@ standard error names.
   --half-close SECS       after one side has ended: end the other when nothing
                           has moved for so long (default 30)
   --max-connections N     at most N connections at once; more wait for their turn
-                          (default 0: as many as there are descriptors)
+                          (default: as many as there are descriptors)
+  --reserve N             descriptors that connections leave free (default 64)
+  --source-connections N  at most N connections at once from one source, an IPv4
+                          address or an IPv6 /56 (default: a quarter of all, 64 at
+                          least; 0 for no limit)
+  --source-listeners N    at most N of them waiting (default: as many)
+  --source-rate N         at most N new connections a second from one source, after
+                          a burst of 4 N (default 1000; 0 for no limit)
+  --source-bytes RATE     bytes a second that one source may send in all: 500000,
+                          500K, 20M, 1G (default 0: no limit)
+  --pair-bytes RATE       bytes a second of one pair, both directions together
+                          (default 0: no limit)
   --backend NAME          epoll (default on Linux) or threads (everywhere)
   --quiet                 no line for each event
   --version               print the version and end
@@ -53,6 +65,12 @@ const FLAGS: &[Flag] = &[
     Flag::long("idle-timeout", Takes::Value),
     Flag::long("half-close", Takes::Value),
     Flag::long("max-connections", Takes::Value),
+    Flag::long("reserve", Takes::Value),
+    Flag::long("source-connections", Takes::Value),
+    Flag::long("source-listeners", Takes::Value),
+    Flag::long("source-rate", Takes::Value),
+    Flag::long("source-bytes", Takes::Value),
+    Flag::long("pair-bytes", Takes::Value),
     Flag::long("backend", Takes::Value),
     Flag::short(b'q', "quiet", Takes::Nothing),
     Flag::short(b'V', "version", Takes::Nothing),
@@ -67,11 +85,7 @@ pub fn main() -> ExitCode {
     match parse(std::env::args_os().skip(1)) {
         Ok(Request::Help) => print(HELP),
         Ok(Request::Version) => print(concat!("p2p-relay ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Request::Serve {
-            port,
-            config,
-            quiet,
-        }) => match serve(port, config, quiet) {
+        Ok(Request::Serve(service)) => match serve(*service) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
                 eprintln!("p2p-relay: {message}");
@@ -96,16 +110,22 @@ fn print(text: &str) -> ExitCode {
 enum Request {
     Help,
     Version,
-    Serve {
-        port: u16,
-        config: Config,
-        quiet: bool,
-    },
+    Serve(Box<Service>),
+}
+
+/// How to serve.
+#[derive(Debug)]
+struct Service {
+    port: u16,
+    config: Config,
+    limits: LimitOptions,
+    quiet: bool,
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
     let args = args::parse(arguments, FLAGS)?;
     let mut config = Config::default();
+    let mut limits = LimitOptions::default();
     let mut quiet = false;
     for (name, value) in &args.options {
         let value = value.as_deref();
@@ -123,26 +143,22 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
                 config.idle_timeout = Some(seconds(0)?).filter(|time| !time.is_zero())
             }
             "half-close" => config.half_close = seconds(1)?,
-            "max-connections" => {
-                let most = args::number(
-                    "--max-connections",
-                    value,
-                    0..=u64::from(u32::MAX),
-                    "a number of connections",
-                )?;
-                config.max_connections = usize::try_from(most).ok().filter(|&most| most > 0);
+            "backend" => config.backend = backend(value)?,
+            _ => {
+                // Whatever is left is a limit.
+                limits.set(name, value)?;
             }
-            _ => config.backend = backend(value)?,
         }
     }
     match args.words.as_slice() {
         [port] => {
             let port = args::number("PORT", Some(port), 0..=u64::from(u16::MAX), "a number")?;
-            Ok(Request::Serve {
+            Ok(Request::Serve(Box::new(Service {
                 port: port as u16,
                 config,
+                limits,
                 quiet,
-            })
+            })))
         }
         [] => Err(UsageError(
             "PORT is missing: 'p2p-relay 9000' listens on port 9000, --help tells more".into(),
@@ -183,12 +199,18 @@ fn backend(value: Option<&OsStr>) -> Result<Backend, UsageError> {
 }
 
 /// Serves until a signal comes.
-fn serve(port: u16, config: Config, quiet: bool) -> Result<(), String> {
+fn serve(service: Service) -> Result<(), String> {
+    let Service {
+        port,
+        mut config,
+        limits,
+        quiet,
+    } = service;
     let failed = |what: &str, error: io::Error| format!("{what}: {}", reason(&error));
     // Before anything else is started, so that no signal finds the old handling.
     let termination =
         Termination::install().map_err(|error| failed("cannot handle signals", error))?;
-    raise_descriptor_limit();
+    config.limits = limits.resolve(raise_descriptor_limit());
     let place = config
         .bind
         .map_or_else(|| format!("port {port}"), |ip| format!("{ip}, port {port}"));

@@ -44,8 +44,26 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// After one side has ended: how long nothing may move before the other is ended too.
     pub half_close: Duration,
-    /// How many connections there may be at once; `None` is as many as there are descriptors.
-    pub max_connections: Option<usize>,
+    /// How much there may be of what.
+    pub limits: Limits,
+}
+
+/// How much there may be of what; `None` is no limit. A source is an IPv4 address or the /56 of an
+/// IPv6 address.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Connections at once; at the limit new ones wait in the kernel.
+    pub connections: Option<usize>,
+    /// Connections at once from one source.
+    pub source_connections: Option<usize>,
+    /// New connections a second from one source, after a burst of four seconds' worth.
+    pub source_arrivals: Option<u64>,
+    /// Waiting listeners at once from one source.
+    pub source_listeners: Option<usize>,
+    /// Bytes a second that all connections from one source may send together.
+    pub source_bytes: Option<u64>,
+    /// Bytes a second of one pair, both directions together.
+    pub pair_bytes: Option<u64>,
 }
 
 impl Default for Config {
@@ -56,7 +74,7 @@ impl Default for Config {
             hello_timeout: Duration::from_secs(10),
             idle_timeout: None,
             half_close: Duration::from_secs(30),
-            max_connections: None,
+            limits: Limits::default(),
         }
     }
 }

@@ -15,14 +15,14 @@ mod pairs;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::acceptor::Acceptor;
 use self::mailbox::Mailbox;
 use self::pairs::Pair;
+use super::places::{Place, Places};
 use super::pump::Side;
 use super::registry::Registry;
 use super::session::Session;
@@ -41,8 +41,7 @@ struct Shared<'a> {
     config: &'a Config,
     log: &'a Log<'a>,
     registry: Mutex<Registry<Ticket>>,
-    /// Connections of all loops.
-    open: AtomicUsize,
+    places: Arc<Places>,
     mailboxes: Vec<Mailbox>,
 }
 
@@ -67,7 +66,7 @@ pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io:
         config,
         log,
         registry: Mutex::default(),
-        open: AtomicUsize::new(0),
+        places: Places::new(config.limits.clone()),
         mailboxes: (0..loops)
             .map(|_| Mailbox::new())
             .collect::<io::Result<_>>()?,
@@ -104,6 +103,7 @@ enum Alarm {
 struct Connection {
     stream: TcpStream,
     from: SocketAddr,
+    place: Place,
     stage: Stage,
 }
 
@@ -117,6 +117,8 @@ enum Stage {
     Called,
     /// The next bytes of its pair.
     Paired(Key, Side),
+    /// This time, to be answered that nobody waits under this id.
+    Missed(UserId, Instant),
     /// The peer's end after an `X`, until this time; so many bytes came meanwhile.
     Refused(Instant, usize),
 }
@@ -194,7 +196,10 @@ impl<'a> Loop<'a> {
         self.timers.arm(at, alarm, |alarm| match alarm {
             Alarm::Accept => true,
             Alarm::Connection(key) => connections.get(*key).is_some_and(|connection| {
-                matches!(connection.stage, Stage::Hello(_) | Stage::Refused(..))
+                matches!(
+                    connection.stage,
+                    Stage::Hello(_) | Stage::Missed(..) | Stage::Refused(..)
+                )
             }),
             Alarm::Pair(key) => pairs.get(*key).is_some(),
         });
@@ -227,7 +232,6 @@ impl<'a> Loop<'a> {
     fn close(&mut self, key: Key) {
         if self.connections.remove(key).is_some() {
             self.mailbox().discount();
-            self.shared.open.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -243,7 +247,7 @@ impl<'a> Loop<'a> {
                 }
             }
             Stage::Waiting(_) if event.ended => self.leave(key),
-            Stage::Waiting(_) | Stage::Called => {}
+            Stage::Waiting(_) | Stage::Called | Stage::Missed(..) => {}
             Stage::Paired(pair, side) => {
                 let (key, side) = (*pair, *side);
                 if let Some(pair) = self.pairs.get_mut(key) {

@@ -64,8 +64,14 @@ pub enum Refusal {
     NotHello(HelloError),
     /// The hello was not whole in time.
     HelloTimeout,
-    /// The relay has no thread or descriptor left to serve it.
+    /// The relay has no thread left to serve it.
     Exhausted,
+    /// Its source has as many connections as it may have.
+    SourceConnections,
+    /// Its source opens connections faster than it may.
+    SourceArrivals,
+    /// Its source has as many waiting listeners as it may have.
+    SourceListeners,
 }
 
 impl Refusal {
@@ -81,6 +87,9 @@ impl Refusal {
             }
             Self::HelloTimeout => "hello-timeout",
             Self::Exhausted => "exhausted",
+            Self::SourceConnections => "limit-source-connections",
+            Self::SourceArrivals => "limit-source-rate",
+            Self::SourceListeners => "limit-source-listeners",
         }
     }
 }

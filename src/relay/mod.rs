@@ -5,24 +5,31 @@
 //! - `session`: a connection until its hello is whole; no I/O
 //! - `pump`: a pair, its two directions and its end; no I/O
 //! - `registry`: who waits under which id, and who owns a waiting socket
+//! - `places`: how many connections there may be, in all and from one source; no I/O
+//! - `throttle`, `bucket`: how fast bytes and connections may come; no I/O
 //! - `epoll` and `threads`: the two backends, which do the I/O for the above
 //!
 //! Nothing here looks at a byte behind the hello.
 
+mod bucket;
 mod config;
 #[cfg(all(target_os = "linux", feature = "libc"))]
 mod epoll;
 mod event;
+mod places;
 mod pump;
 mod registry;
 mod session;
 mod threads;
+mod throttle;
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
-pub use config::{Backend, Config};
+pub use config::{Backend, Config, Limits};
 pub use event::{Event, Reason, Refusal};
+
+use crate::wire::{HELLO_MAX, NO};
 
 /// Takes the relay's events as they happen, on the thread that they happen on: it must not block.
 pub type Log<'a> = dyn Fn(&Event<'_>) + Sync + 'a;
@@ -51,6 +58,8 @@ impl Relay {
                 listening => listening?,
             },
         };
+        // What it accepts inherits this where the system works so; where not, the backend repeats it.
+        crate::sys::net::watch_peer(&listener)?;
         Ok(Self { listener, config })
     }
 
@@ -79,4 +88,13 @@ impl Relay {
 /// into IPv6 (RFC 4291, section 2.5.5.2).
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Answers a connection that is over a limit, without waiting for anything of it: it has no place.
+fn turn_away(mut stream: &TcpStream) {
+    let _ = stream.set_nonblocking(true);
+    let _ = stream.write(&[NO]);
+    let _ = stream.shutdown(Shutdown::Write);
+    // What has arrived is taken in, so that the close is not a reset that destroys the answer.
+    let _ = stream.read(&mut [0; HELLO_MAX]);
 }

@@ -15,6 +15,12 @@ use std::time::{Duration, Instant};
 
 use super::event::Reason;
 
+/// How often a pair that moves, or has moved, is asked whether its peers still acknowledge.
+pub(super) const LIVENESS: Duration = Duration::from_secs(15);
+/// A peer that owes an acknowledgement for so long has vanished. One that merely does not read
+/// acknowledges every 10 s at least (see `sys::net::watch_peer`).
+const VANISHED: Duration = Duration::from_secs(40);
+
 /// One of the two connections of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
@@ -120,6 +126,8 @@ pub(super) struct Pump {
     last_moved: Instant,
     /// Bytes that both kernels held at the last look, since anything moved here.
     queued: Option<u64>,
+    /// When to ask whether all that was given was acknowledged; `None` once it was.
+    unproved: Option<Instant>,
 }
 
 impl Pump {
@@ -133,6 +141,7 @@ impl Pump {
             half_close,
             last_moved: now,
             queued: None,
+            unproved: None,
         }
     }
 
@@ -170,6 +179,7 @@ impl Pump {
         debug_assert!(count <= flow.held);
         flow.held -= count;
         flow.given += count;
+        self.unproved.get_or_insert(now + LIVENESS);
         self.moved(now);
     }
 
@@ -209,6 +219,16 @@ impl Pump {
             self.last_moved = now;
         }
         self.queued = Some(count);
+        if self.unproved.is_some_and(|at| at <= now) {
+            self.unproved = (count > 0).then(|| now + LIVENESS);
+        }
+    }
+
+    /// `side` has acknowledged nothing for so long, although it has something to acknowledge.
+    pub(super) fn handle_silence(&mut self, side: Side, silence: Duration, now: Instant) {
+        if silence >= VANISHED {
+            self.handle_read_failed(side, now);
+        }
     }
 
     /// How the pair stands at `now`.
@@ -233,13 +253,18 @@ impl Pump {
             return if stalled(self.half_close) {
                 Verdict::Close(Reason::HalfClose)
             } else {
-                Verdict::Run(Some(self.last_moved + self.half_close))
+                self.run_until(Some(self.last_moved + self.half_close))
             };
         }
-        match self.idle {
-            Some(idle) if stalled(idle) => Verdict::Reset(Reason::Idle),
-            idle => Verdict::Run(idle.map(|idle| self.last_moved + idle)),
+        let idle_at = self.idle.map(|idle| self.last_moved + idle);
+        match idle_at {
+            Some(at) if at <= now => Verdict::Reset(Reason::Idle),
+            _ => self.run_until(idle_at),
         }
+    }
+
+    fn run_until(&self, until: Option<Instant>) -> Verdict {
+        Verdict::Run(until.into_iter().chain(self.unproved).min())
     }
 
     /// Bytes that `source` has had given to the other side.
@@ -303,7 +328,9 @@ mod tests {
     fn a_pair_at_rest_has_no_deadline() {
         let mut play = Play::new(None);
         play.carry(Caller, 10);
-        play.pass(Duration::from_secs(1_000_000));
+        assert_eq!(play.verdict(), Verdict::Run(Some(play.now + LIVENESS)));
+        play.pass(LIVENESS);
+        play.pump.handle_queued(0, play.now);
         assert_eq!(play.verdict(), Verdict::Run(None));
     }
 
@@ -334,7 +361,7 @@ mod tests {
             play.end(first);
             play.pass(HALF_CLOSE - Duration::from_secs(1));
             play.carry(second, 1);
-            assert_eq!(play.verdict(), Verdict::Run(Some(play.now + HALF_CLOSE)));
+            assert_eq!(play.verdict(), Verdict::Run(Some(play.now + LIVENESS)));
             play.end(second);
             assert_eq!(play.verdict(), Verdict::Close(Reason::Finished));
         }
@@ -363,12 +390,35 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_reads_nothing_is_asked_after_and_one_that_vanished_is_lost() {
+        let mut play = Play::new(None);
+        play.carry(Caller, 10);
+        for _ in 0..100 {
+            play.pass(LIVENESS);
+            play.pump.handle_queued(10, play.now);
+            play.pump
+                .handle_silence(Listener, Duration::from_secs(10), play.now);
+            assert_eq!(play.verdict(), Verdict::Run(Some(play.now + LIVENESS)));
+        }
+        play.pass(LIVENESS);
+        play.pump.handle_silence(Listener, VANISHED, play.now);
+        assert!(matches!(play.verdict(), Verdict::Deliver(Caller, _)));
+        play.pump.handle_delivered();
+        assert_eq!(play.verdict(), Verdict::Reset(Reason::ListenerLost));
+    }
+
+    #[test]
     fn an_idle_pair_is_reset_and_a_busy_one_is_not() {
         let mut play = Play::new(Some(IDLE));
         play.pass(IDLE - Duration::from_secs(1));
         play.carry(Listener, 1);
-        assert_eq!(play.verdict(), Verdict::Run(Some(play.now + IDLE)));
-        play.pass(IDLE);
+        play.pass(LIVENESS);
+        play.pump.handle_queued(0, play.now);
+        assert_eq!(
+            play.verdict(),
+            Verdict::Run(Some(play.now + IDLE - LIVENESS))
+        );
+        play.pass(IDLE - LIVENESS);
         assert_eq!(play.verdict(), Verdict::Reset(Reason::Idle));
     }
 

@@ -11,10 +11,12 @@ use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant};
 
 use super::event::{Event, Reason, Refusal};
-use super::pump::{Pump, Side, Sides, Step, Verdict};
+use super::places::{Place, Places, Vacancy};
+use super::pump::{LIVENESS, Pump, Side, Sides, Step, Verdict};
 use super::registry::Registry;
 use super::session::{Session, Verdict as Asked};
-use super::{Config, Log, canonical};
+use super::throttle::Throttle;
+use super::{Config, Log, canonical, turn_away};
 use crate::sys::net;
 use crate::wire::{HELLO_MAX, NO, Role, UserId, YES};
 
@@ -32,26 +34,24 @@ const LINGER: Duration = Duration::from_secs(2);
 const DELIVERY: Duration = Duration::from_millis(20);
 
 /// A connection with the place that it takes up.
-struct Connection<'a> {
+struct Connection {
     stream: TcpStream,
     from: SocketAddr,
-    _place: Place<'a>,
+    place: Place,
 }
 
 struct Server<'a> {
     config: &'a Config,
     log: &'a Log<'a>,
-    registry: Mutex<Registry<Connection<'a>>>,
-    places: &'a Places,
+    registry: Mutex<Registry<Connection>>,
 }
 
 pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io::Result<()> {
-    let places = Places::default();
+    let places = Places::new(config.limits.clone());
     let server = Server {
         config,
         log,
         registry: Mutex::default(),
-        places: &places,
     };
     let server = &server;
     std::thread::scope(|scope| {
@@ -59,22 +59,13 @@ pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io:
             .stack_size(STACK)
             .spawn_scoped(scope, || server.watch())?;
         loop {
-            let place = server.places.take(config.max_connections);
+            let vacancy = places.await_vacancy();
             match listener.accept() {
-                Ok((stream, from)) => {
-                    let from = canonical(from);
-                    let connection = Connection {
-                        stream,
-                        from,
-                        _place: place,
-                    };
-                    server.welcome(scope, connection);
-                }
-                Err(error) => {
-                    drop(place);
-                    if !of_one_connection(&error) {
-                        std::thread::sleep(EXHAUSTED);
-                    }
+                Ok((stream, from)) => server.welcome(scope, stream, canonical(from), vacancy),
+                Err(error) if of_one_connection(&error) => {}
+                Err(_) => {
+                    drop(vacancy);
+                    std::thread::sleep(EXHAUSTED);
                 }
             }
         }
@@ -91,31 +82,52 @@ fn of_one_connection(error: &io::Error) -> bool {
 }
 
 impl<'a> Server<'a> {
-    fn registry(&self) -> MutexGuard<'_, Registry<Connection<'a>>> {
+    fn registry(&self) -> MutexGuard<'_, Registry<Connection>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn welcome<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, connection: Connection<'a>)
-    where
+    fn welcome<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        stream: TcpStream,
+        from: SocketAddr,
+        vacancy: Vacancy,
+    ) where
         'a: 'scope,
     {
-        let from = connection.from;
+        let refused = |refusal| {
+            (self.log)(&Event::Refused {
+                from,
+                id: None,
+                refusal,
+            });
+        };
+        let place = match vacancy.occupy(from.ip(), Instant::now()) {
+            Ok(place) => place,
+            Err(refusal) => {
+                refused(refusal);
+                return turn_away(&stream);
+            }
+        };
+        let connection = Connection {
+            stream,
+            from,
+            place,
+        };
         // A thread that cannot be had takes the connection down with it: the closure is dropped.
         let spawned = Builder::new()
             .stack_size(STACK)
             .spawn_scoped(scope, move || self.serve(connection));
         if spawned.is_err() {
-            (self.log)(&Event::Refused {
-                from,
-                id: None,
-                refusal: Refusal::Exhausted,
-            });
+            refused(Refusal::Exhausted);
             std::thread::sleep(EXHAUSTED);
         }
     }
 
-    fn serve(&self, connection: Connection<'a>) {
+    fn serve(&self, mut connection: Connection) {
         let from = connection.from;
+        // Where the listening socket did not hand these down.
+        let _ = net::watch_peer(&connection.stream);
         let hello = match self.hello(&connection.stream) {
             Ok(Asked::Serve(hello)) => hello,
             Ok(Asked::Refuse(refusal)) => return self.refuse(&connection, None, refusal),
@@ -129,6 +141,9 @@ impl<'a> Server<'a> {
         };
         match hello.role {
             Role::Listener => {
+                if let Err(refusal) = connection.place.listen() {
+                    return self.refuse(&connection, Some(&hello.id), refusal);
+                }
                 // Logged under the lock: no caller's `matched` may come before it.
                 let mut registry = self.registry();
                 (self.log)(&Event::Registered {
@@ -139,7 +154,10 @@ impl<'a> Server<'a> {
             }
             Role::Caller => match self.find(&hello.id) {
                 Some(listener) => self.pair(&hello.id, listener, connection),
-                None => self.refuse(&connection, Some(&hello.id), Refusal::NobodyWaits),
+                None => {
+                    std::thread::sleep(connection.place.miss(Instant::now()));
+                    self.refuse(&connection, Some(&hello.id), Refusal::NobodyWaits);
+                }
             },
         }
     }
@@ -171,7 +189,7 @@ impl<'a> Server<'a> {
     }
 
     /// The first under `id` who is still there.
-    fn find(&self, id: &UserId) -> Option<Connection<'a>> {
+    fn find(&self, id: &UserId) -> Option<Connection> {
         loop {
             let listener = self.registry().take(id)?;
             if !net::peer_gone(&listener.stream) {
@@ -186,7 +204,7 @@ impl<'a> Server<'a> {
     }
 
     /// Answers `X`.
-    fn refuse(&self, connection: &Connection<'_>, id: Option<&UserId>, refusal: Refusal) {
+    fn refuse(&self, connection: &Connection, id: Option<&UserId>, refusal: Refusal) {
         (self.log)(&Event::Refused {
             from: connection.from,
             id,
@@ -216,12 +234,13 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn take_gone(&self, id: &UserId) -> Option<Connection<'a>> {
+    fn take_gone(&self, id: &UserId) -> Option<Connection> {
         self.registry()
             .remove(id, |listener| net::peer_gone(&listener.stream))
     }
 
-    fn pair(&self, id: &UserId, listener: Connection<'_>, caller: Connection<'_>) {
+    fn pair(&self, id: &UserId, mut listener: Connection, caller: Connection) {
+        listener.place.listens_no_more();
         (self.log)(&Event::Matched {
             id,
             listener: listener.from,
@@ -233,8 +252,14 @@ impl<'a> Server<'a> {
             listener: &listener.stream,
             caller: &caller.stream,
         };
+        let sources = Sides {
+            listener: listener.place.bytes(),
+            caller: caller.place.bytes(),
+        };
+        let throttle = Throttle::new(self.config.limits.pair_bytes, sources, now);
         let pair = Pair {
             streams,
+            throttle: Mutex::new(throttle),
             pump: Mutex::new(pump),
             changed: Condvar::new(),
             over: OnceLock::new(),
@@ -253,6 +278,7 @@ impl<'a> Server<'a> {
 /// Two connections and the two threads that serve them.
 struct Pair<'a> {
     streams: Sides<&'a TcpStream>,
+    throttle: Mutex<Throttle>,
     pump: Mutex<Pump>,
     /// The pump has changed in a way that may change the verdict.
     changed: Condvar,
@@ -269,10 +295,10 @@ impl Pair<'_> {
     fn run(&self, idle: Option<Duration>) -> Reason {
         for side in Side::BOTH {
             let stream = self.streams.get(side);
-            // Blocked calls return in time to see that the pair has been idle.
-            let _ = stream.set_read_timeout(idle);
-            let _ = stream.set_write_timeout(idle);
-            let _ = stream.set_nodelay(true);
+            // Blocked calls return in time to see that the pair has been idle, or a peer vanished.
+            let look = idle.map_or(LIVENESS, |idle| idle.min(LIVENESS));
+            let _ = stream.set_read_timeout(Some(look));
+            let _ = stream.set_write_timeout(Some(look));
         }
         let mut caller = self.streams.caller;
         if caller.write_all(&[YES]).is_err() {
@@ -307,7 +333,10 @@ impl Pair<'_> {
             let step = self.pump().step(source);
             let result = match step {
                 Step::Done => return,
-                Step::Read => from.read(&mut buffer),
+                Step::Read => {
+                    let most = self.await_allowance(source).min(BUFFER);
+                    from.read(&mut buffer[..most])
+                }
                 Step::Write(_) => to.write(&buffer[held.clone()]),
                 Step::Finish => to.shutdown(Shutdown::Write).map(|()| 0),
             };
@@ -318,7 +347,7 @@ impl Pair<'_> {
             }
             match (step, result) {
                 (_, Err(error)) if is_timeout(&error) => {
-                    pump.handle_queued(self.queued(), now);
+                    self.look(&mut pump, now);
                     if !matches!(pump.verdict(now), Verdict::Run(_)) {
                         return;
                     }
@@ -328,6 +357,7 @@ impl Pair<'_> {
                 (Step::Read, Ok(0)) => pump.handle_end(source, now),
                 (Step::Read, Ok(count)) => {
                     held = 0..count;
+                    self.throttle().spend(source, count as u64);
                     pump.handle_read(source, count as u64, now);
                 }
                 (Step::Write(_), Ok(count)) => {
@@ -340,6 +370,22 @@ impl Pair<'_> {
                     let after_end = error.kind() == io::ErrorKind::BrokenPipe;
                     pump.handle_write_failed(source.other(), after_end, now);
                 }
+            }
+        }
+    }
+
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until bytes may be read from `source`; how many.
+    fn await_allowance(&self, source: Side) -> usize {
+        loop {
+            let now = Instant::now();
+            let allowance = self.throttle().available(source, now);
+            match allowance {
+                Ok(most) => return most,
+                Err(until) => std::thread::sleep(until - now),
             }
         }
     }
@@ -392,7 +438,7 @@ impl Pair<'_> {
                     let waited = self.changed.wait_timeout(pump, left);
                     let (mut pump, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                     if timeout.timed_out() {
-                        pump.handle_queued(self.queued(), Instant::now());
+                        self.look(&mut pump, Instant::now());
                     }
                     pump
                 }
@@ -404,11 +450,15 @@ impl Pair<'_> {
         }
     }
 
-    fn queued(&self) -> u64 {
-        Side::BOTH
-            .into_iter()
-            .map(|side| net::unsent(self.streams.get(side)).unwrap_or(0) as u64)
-            .sum()
+    /// Tells the pump what the kernel knows of the two.
+    fn look(&self, pump: &mut Pump, now: Instant) {
+        let unsent = |side| net::unsent(self.streams.get(side)).unwrap_or(0) as u64;
+        pump.handle_queued(Side::BOTH.into_iter().map(unsent).sum(), now);
+        for side in Side::BOTH {
+            if let Some(silence) = net::silence(self.streams.get(side)) {
+                pump.handle_silence(side, silence, now);
+            }
+        }
     }
 }
 
@@ -433,34 +483,4 @@ fn drain(mut stream: &TcpStream, until: Instant) {
 fn is_timeout(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
-}
-
-/// Counts connections, and makes the accepting thread wait at the limit.
-#[derive(Default)]
-struct Places {
-    taken: Mutex<usize>,
-    freed: Condvar,
-}
-
-/// One of the places, given back when dropped.
-struct Place<'a>(&'a Places);
-
-impl Places {
-    fn take(&self, most: Option<usize>) -> Place<'_> {
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = |taken: &mut usize| most.is_some_and(|most| *taken >= most);
-        let mut taken = self
-            .freed
-            .wait_while(taken, full)
-            .unwrap_or_else(PoisonError::into_inner);
-        *taken += 1;
-        Place(self)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.0.freed.notify_one();
-    }
 }

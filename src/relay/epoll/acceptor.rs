@@ -1,12 +1,15 @@
 //! Taking new connections in, and to which loop they go.
 
 use std::io;
-use std::sync::atomic::Ordering;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::mailbox::Letter;
-use super::{Alarm, LISTENER, Loop};
-use crate::relay::canonical;
+use super::{Alarm, Connection, LISTENER, Loop, Stage};
+use crate::relay::event::Event;
+use crate::relay::places::Vacancy;
+use crate::relay::session::Session;
+use crate::relay::{canonical, turn_away};
 use crate::sys::linux::epoll::Watch;
 
 /// How many connections one wake takes in, so that pairs do not wait for a flood.
@@ -41,28 +44,19 @@ impl Loop<'_> {
 
     pub(super) fn accept(&mut self, now: Instant) {
         for _ in 0..BATCH {
-            if !self.take_place() {
+            let Some(vacancy) = self.shared.places.reserve() else {
                 return self.rest(now);
-            }
+            };
             let accepted = self.shared.listener.accept();
-            let accepted = accepted
-                .and_then(|(stream, from)| stream.set_nonblocking(true).map(|()| (stream, from)));
-            let error = match accepted {
+            let error = match accepted
+                .and_then(|(stream, from)| stream.set_nonblocking(true).map(|()| (stream, from)))
+            {
                 Ok((stream, from)) => {
-                    let from = canonical(from);
-                    let loop_index = self.least_loaded();
-                    if loop_index == self.index {
-                        self.mailbox().count();
-                        self.welcome(stream, from, now);
-                    } else {
-                        let letter = Letter::Accepted(stream, from, now);
-                        self.shared.mailboxes[loop_index].post(letter);
-                    }
+                    self.admit(vacancy, stream, canonical(from), now);
                     continue;
                 }
                 Err(error) => error,
             };
-            self.shared.open.fetch_sub(1, Ordering::Relaxed);
             match error.kind() {
                 io::ErrorKind::WouldBlock => return,
                 // The fault of the connection that it would have given: the next may be fine.
@@ -72,18 +66,32 @@ impl Loop<'_> {
         }
     }
 
-    /// Counts one more connection, unless that would be one too many.
-    fn take_place(&self) -> bool {
-        let taken = self.shared.open.fetch_add(1, Ordering::Relaxed);
-        let fits = self
-            .shared
-            .config
-            .max_connections
-            .is_none_or(|most| taken < most);
-        if !fits {
-            self.shared.open.fetch_sub(1, Ordering::Relaxed);
+    fn admit(&mut self, vacancy: Vacancy, stream: TcpStream, from: SocketAddr, now: Instant) {
+        let place = match vacancy.occupy(from.ip(), now) {
+            Ok(place) => place,
+            Err(refusal) => {
+                (self.shared.log)(&Event::Refused {
+                    from,
+                    id: None,
+                    refusal,
+                });
+                return turn_away(&stream);
+            }
+        };
+        let session = Session::new(now, self.shared.config.hello_timeout);
+        let connection = Connection {
+            stream,
+            from,
+            place,
+            stage: Stage::Hello(Box::new(session)),
+        };
+        let chosen = self.least_loaded();
+        if chosen == self.index {
+            self.mailbox().count();
+            self.welcome(connection);
+        } else {
+            self.shared.mailboxes[chosen].post(Letter::Accepted(connection));
         }
-        fits
     }
 
     /// The loop with the fewest connections, this one when it is no busier: the kernel wakes the

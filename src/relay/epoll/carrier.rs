@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crate::io::PipePool;
 use crate::relay::pump::{Pump, Side, Sides, Step};
+use crate::relay::throttle::Throttle;
 use crate::sys::linux::epoll::Event;
 use crate::sys::linux::pipe::{Pipe, discard};
 
@@ -56,8 +57,10 @@ impl Default for Ready {
 }
 
 /// The two directions' bytes on their way.
-#[derive(Default)]
 pub(super) struct Carrier {
+    throttle: Throttle,
+    /// A direction has used up what it may read until then.
+    rests_until: Option<Instant>,
     ready: Sides<Ready>,
     /// By source: the pipe that holds what was taken; there only while it holds something.
     pipes: Sides<Option<Pipe>>,
@@ -66,6 +69,21 @@ pub(super) struct Carrier {
 }
 
 impl Carrier {
+    pub(super) fn new(throttle: Throttle) -> Self {
+        Self {
+            throttle,
+            rests_until: None,
+            ready: Sides::default(),
+            pipes: Sides::default(),
+            bulk: Sides::default(),
+        }
+    }
+
+    /// When to carry on at the latest, though no event tells.
+    pub(super) fn rests_until(&self) -> Option<Instant> {
+        self.rests_until
+    }
+
     /// Notes what the kernel reports of a side.
     pub(super) fn ready(&mut self, side: Side, event: Event) {
         let ready = self.ready.get_mut(side);
@@ -83,6 +101,7 @@ impl Carrier {
         now: Instant,
     ) -> bool {
         let mut more = false;
+        self.rests_until = None;
         for source in Side::BOTH {
             let mut flow = Flow {
                 carrier: self,
@@ -138,17 +157,25 @@ impl Flow<'_> {
         if !self.from().read {
             return false;
         }
+        let most = match self.carrier.throttle.available(self.source, self.now) {
+            Ok(most) => most,
+            Err(until) => {
+                let rests_until = &mut self.carrier.rests_until;
+                *rests_until = Some(rests_until.map_or(until, |other| other.min(until)));
+                return false;
+            }
+        };
         if *self.carrier.bulk.get(self.source) {
             // Without a pipe (no descriptors left) bulk is copied like anything else.
             if let Ok(pipe) = self.tools.pipes.borrow() {
-                return self.fill(pipe);
+                return self.fill(pipe, most);
             }
         }
-        self.copy()
+        self.copy(most)
     }
 
-    fn fill(&mut self, pipe: Pipe) -> bool {
-        match pipe.fill(*self.streams.get(self.source), BULK) {
+    fn fill(&mut self, pipe: Pipe, most: usize) -> bool {
+        match pipe.fill(*self.streams.get(self.source), BULK.min(most)) {
             Ok(0) => {
                 self.tools.pipes.give_back(pipe);
                 self.pump.handle_end(self.source, self.now);
@@ -156,6 +183,7 @@ impl Flow<'_> {
             Ok(count) => {
                 *self.carrier.bulk.get_mut(self.source) = count > SHORT;
                 *self.carrier.pipes.get_mut(self.source) = Some(pipe);
+                self.carrier.throttle.spend(self.source, count as u64);
                 self.pump.handle_read(self.source, count as u64, self.now);
             }
             Err(error) => {
@@ -167,7 +195,7 @@ impl Flow<'_> {
     }
 
     /// Peek, send, discard what was sent.
-    fn copy(&mut self) -> bool {
+    fn copy(&mut self, most: usize) -> bool {
         if !self.to().write {
             return false;
         }
@@ -176,6 +204,8 @@ impl Flow<'_> {
             *self.streams.get(self.source.other()),
         );
         let buffer = self.tools.buffer();
+        let most = most.min(buffer.len());
+        let buffer = &mut buffer[..most];
         let count = match from.peek(buffer) {
             Ok(0) => {
                 self.pump.handle_end(self.source, self.now);
@@ -191,12 +221,13 @@ impl Flow<'_> {
         if let Err(error) = discard(from, sent) {
             return self.read_failed(&error);
         }
+        self.carrier.throttle.spend(self.source, sent as u64);
         self.pump.handle_read(self.source, sent as u64, self.now);
         self.pump.handle_written(self.source, sent as u64, self.now);
         *self.carrier.bulk.get_mut(self.source) = count == SHORT;
         if sent < count {
             self.to().write = false;
-        } else if count < SHORT {
+        } else if count < most {
             // All that was there is taken; what comes later is reported anew.
             let ready = self.from();
             ready.read = ready.ended;

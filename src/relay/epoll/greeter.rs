@@ -1,14 +1,14 @@
 //! Connections until they are one of a pair: the hello, the wait, the refusal.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use super::mailbox::Letter;
 use super::{Alarm, Connection, Loop, Stage, Ticket, is_transient};
 use crate::io::Key;
 use crate::relay::event::{Event, Reason, Refusal};
-use crate::relay::session::{Session, Verdict};
+use crate::relay::session::Verdict;
 use crate::wire::{HELLO_MAX, NO, Role, UserId};
 
 /// How long a refused connection may go on sending before it is closed.
@@ -18,15 +18,12 @@ const LINGER_BYTES: usize = 1 << 20;
 
 impl Loop<'_> {
     /// A new connection: its hello is awaited.
-    pub(super) fn welcome(&mut self, stream: TcpStream, from: SocketAddr, accepted: Instant) {
-        let session = Session::new(accepted, self.shared.config.hello_timeout);
+    pub(super) fn welcome(&mut self, connection: Connection) {
+        let Stage::Hello(session) = &connection.stage else {
+            return;
+        };
         let deadline = session.deadline();
-        let stage = Stage::Hello(Box::new(session));
-        if let Some(key) = self.keep(Connection {
-            stream,
-            from,
-            stage,
-        }) {
+        if let Some(key) = self.keep(connection) {
             self.arm(deadline, Alarm::Connection(key));
         }
     }
@@ -59,7 +56,7 @@ impl Loop<'_> {
                 Some(Verdict::Refuse(refusal)) => return self.refuse(key, None, refusal, now),
                 Some(Verdict::Serve(hello)) => {
                     return match hello.role {
-                        Role::Listener => self.register(key, hello.id),
+                        Role::Listener => self.register(key, hello.id, now),
                         Role::Caller => self.call(key, &hello.id, now),
                     };
                 }
@@ -76,10 +73,13 @@ impl Loop<'_> {
         }
     }
 
-    pub(super) fn register(&mut self, key: Key, id: UserId) {
+    pub(super) fn register(&mut self, key: Key, id: UserId, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
+        if let Err(refusal) = connection.place.listen() {
+            return self.refuse(key, Some(&id), refusal, now);
+        }
         connection.stage = Stage::Waiting(id.clone());
         // Logged under the lock: no caller's `matched` may come before it.
         let mut registry = self.shared.registry();
@@ -125,22 +125,35 @@ impl Loop<'_> {
     pub(super) fn call(&mut self, caller: Key, id: &UserId, now: Instant) {
         let found = self.shared.registry().take(id);
         match found {
-            None => self.refuse(caller, Some(id), Refusal::NobodyWaits, now),
+            None => self.miss(caller, id, now),
             Some(ticket) if ticket.mailbox == self.index => self.pair(ticket.key, caller, now),
             Some(ticket) => {
-                let Some(Connection { stream, from, .. }) = self.connections.remove(caller) else {
+                let Some(mut connection) = self.connections.remove(caller) else {
                     return;
                 };
                 self.mailbox().discount();
                 // Cannot fail for a descriptor that is watched, and a closed loop would not care.
-                let _ = self.epoll.remove(&stream);
+                let _ = self.epoll.remove(&connection.stream);
+                connection.stage = Stage::Called;
                 self.shared.mailboxes[ticket.mailbox].post(Letter::Call {
                     listener: ticket.key,
-                    caller: stream,
-                    from,
+                    caller: connection,
                 });
             }
         }
+    }
+
+    /// Nobody waits under the id: says so, to who asks too often not at once.
+    fn miss(&mut self, key: Key, id: &UserId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let delay = connection.place.miss(now);
+        if delay.is_zero() {
+            return self.refuse(key, Some(id), Refusal::NobodyWaits, now);
+        }
+        connection.stage = Stage::Missed(id.clone(), now + delay);
+        self.arm(now + delay, Alarm::Connection(key));
     }
 
     pub(super) fn log_refusal(&self, key: Key, id: Option<&UserId>, refusal: Refusal) {
@@ -203,6 +216,10 @@ impl Loop<'_> {
                     let _ = (&connection.stream).write(&[NO]);
                     self.close(key);
                 }
+            }
+            Stage::Missed(id, until) if *until <= now => {
+                let id = id.clone();
+                self.refuse(key, Some(&id), Refusal::NobodyWaits, now);
             }
             Stage::Refused(until, _) if *until <= now => self.close(key),
             _ => {}

@@ -1,12 +1,11 @@
 //! What one loop has for another.
 
-use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 use std::{io, mem};
 
-use super::{Connection, Loop, Stage};
+use super::{Connection, Loop};
 use crate::io::Key;
 use crate::sys::linux::epoll::Waker;
 
@@ -19,14 +18,10 @@ pub(super) struct Mailbox {
 }
 
 pub(super) enum Letter {
-    /// A new connection, accepted at this time.
-    Accepted(TcpStream, SocketAddr, Instant),
+    /// A new connection.
+    Accepted(Connection),
     /// A caller for a listener of this loop, which the registry has given to it.
-    Call {
-        listener: Key,
-        caller: TcpStream,
-        from: SocketAddr,
-    },
+    Call { listener: Key, caller: Connection },
 }
 
 impl Mailbox {
@@ -77,22 +72,12 @@ impl Loop<'_> {
     pub(super) fn read_letters(&mut self, now: Instant) {
         for letter in self.mailbox().take() {
             match letter {
-                Letter::Accepted(stream, from, accepted) => self.welcome(stream, from, accepted),
-                Letter::Call {
-                    listener,
-                    caller,
-                    from,
-                } => {
-                    // Nobody else can have removed the listener: the registry gave it to this letter.
-                    match self.keep(Connection {
-                        stream: caller,
-                        from,
-                        stage: Stage::Called,
-                    }) {
-                        Some(caller) => self.pair(listener, caller, now),
-                        None => self.close(listener),
-                    }
-                }
+                Letter::Accepted(connection) => self.welcome(connection),
+                // Nobody else can have removed the listener: the registry gave it to this letter.
+                Letter::Call { listener, caller } => match self.keep(caller) {
+                    Some(caller) => self.pair(listener, caller, now),
+                    None => self.close(listener),
+                },
             }
         }
     }

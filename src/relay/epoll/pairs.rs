@@ -9,6 +9,7 @@ use super::{Alarm, Connection, Loop, Stage};
 use crate::io::{Key, Slab};
 use crate::relay::event::{Event, Reason};
 use crate::relay::pump::{Pump, Side, Sides, Verdict};
+use crate::relay::throttle::Throttle;
 use crate::sys::net;
 use crate::wire::{UserId, YES};
 
@@ -51,21 +52,23 @@ impl Loop<'_> {
         if (&calling.stream).write_all(&[YES]).is_err() {
             pump.handle_write_failed(Side::Caller, false, now);
         }
-        for connection in [waiting, calling] {
-            // Without it a short message could wait for the acknowledgement of the one before.
-            let _ = connection.stream.set_nodelay(true);
-        }
+        let sources = Sides {
+            listener: waiting.place.bytes(),
+            caller: calling.place.bytes(),
+        };
+        let throttle = Throttle::new(self.shared.config.limits.pair_bytes, sources, now);
         let key = self.pairs.insert(Pair {
             id,
             connections: Sides { listener, caller },
             pump,
-            carrier: Carrier::default(),
+            carrier: Carrier::new(throttle),
             armed: None,
             queued: false,
         });
         for (connection, side) in [(listener, Side::Listener), (caller, Side::Caller)] {
             if let Some(connection) = self.connections.get_mut(connection) {
                 connection.stage = Stage::Paired(key, side);
+                connection.place.listens_no_more();
             }
         }
         self.run_pair(key, now);
@@ -80,8 +83,16 @@ impl Loop<'_> {
         let Some(streams) = streams(&self.connections, pair) else {
             return;
         };
-        pair.pump.handle_queued(queued(streams), now);
-        self.settle(key, now);
+        let unsent = |side| net::unsent(streams.get(side)).unwrap_or(0) as u64;
+        pair.pump
+            .handle_queued(Side::BOTH.into_iter().map(unsent).sum(), now);
+        for side in Side::BOTH {
+            if let Some(silence) = net::silence(streams.get(side)) {
+                pair.pump.handle_silence(side, silence, now);
+            }
+        }
+        // Not only settled: a throttled direction waits for this time too.
+        self.run_pair(key, now);
     }
 
     pub(super) fn run_pair(&mut self, key: Key, now: Instant) {
@@ -129,6 +140,7 @@ impl Loop<'_> {
                 return self.end(key, reason);
             }
         };
+        let wake = wake.into_iter().chain(pair.carrier.rests_until()).min();
         if let Some(at) = wake.filter(|&at| pair.armed.is_none_or(|armed| at < armed)) {
             pair.armed = Some(at);
             self.arm(at, Alarm::Pair(key));
@@ -157,12 +169,4 @@ fn streams<'c>(connections: &'c Slab<Connection>, pair: &Pair) -> Option<Sides<&
         listener: &connections.get(pair.connections.listener)?.stream,
         caller: &connections.get(pair.connections.caller)?.stream,
     })
-}
-
-/// Bytes that the kernel holds for the two and that were not acknowledged.
-fn queued(streams: Sides<&TcpStream>) -> u64 {
-    Side::BOTH
-        .into_iter()
-        .map(|side| net::unsent(streams.get(side)).unwrap_or(0) as u64)
-        .sum()
 }

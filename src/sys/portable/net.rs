@@ -36,6 +36,40 @@ pub fn keep_alive(_: &TcpStream, _idle: Duration, _interval: Duration) -> io::Re
     Ok(())
 }
 
+/// Has a short message not wait for the acknowledgement of the one before; a vanished peer is left
+/// to the system's own times.
+///
+/// # Errors
+/// When the system refuses.
+pub fn watch_peer(socket: &impl Socket) -> io::Result<()> {
+    socket
+        .stream()
+        .map_or(Ok(()), |stream| stream.set_nodelay(true))
+}
+
+/// A listening or a connected socket.
+pub trait Socket {
+    /// It, if connected.
+    fn stream(&self) -> Option<&TcpStream>;
+}
+
+impl Socket for TcpStream {
+    fn stream(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+}
+
+impl Socket for TcpListener {
+    fn stream(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+/// `None`: the standard library cannot tell.
+pub fn silence(_: &TcpStream) -> Option<Duration> {
+    None
+}
+
 /// Whether the peer has ended or lost the connection. An end behind unread bytes is not seen here.
 pub fn peer_gone(stream: &TcpStream) -> bool {
     if stream.set_nonblocking(true).is_err() {

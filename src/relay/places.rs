@@ -1,0 +1,393 @@
+//! How many connections there may be: in all, and from one source.
+//!
+//! A source is an IPv4 address or the /56 of an IPv6 address: the least that one customer of a
+//! network gets (RFC 6177), so that a million addresses of one host count as one.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::bucket::Bucket;
+use super::config::Limits;
+use super::event::Refusal;
+
+/// Misses (calls of an id that nobody waits under) that a source has free, and how many more a
+/// second: a sender that waits calls once a second, and several may share an address.
+const MISSES: (u64, u64) = (32, 8);
+/// How much later the answer comes after that. It is the same for an id that nobody uses and for
+/// one that is in a pair, so that neither answer nor time tells a prober which.
+const PENALTY: Duration = Duration::from_secs(1);
+/// New connections that a source may open at once, in seconds of its rate.
+const BURST: u64 = 4;
+/// Below so many sources nothing is swept.
+const SWEEP_FLOOR: usize = 256;
+
+/// The address or network that a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Source {
+    V4([u8; 4]),
+    V6([u8; 7]),
+}
+
+impl Source {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.octets()),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, ..] = address.octets();
+                Self::V6([a, b, c, d, e, f, g])
+            }
+        }
+    }
+}
+
+/// What one source has and does.
+struct Usage {
+    connections: usize,
+    listeners: usize,
+    arrivals: Option<Bucket>,
+    misses: Bucket,
+    bytes: Option<Arc<Mutex<Bucket>>>,
+}
+
+impl Usage {
+    fn new(limits: &Limits, now: Instant) -> Self {
+        let (free, rate) = MISSES;
+        Self {
+            connections: 0,
+            listeners: 0,
+            arrivals: limits
+                .source_arrivals
+                .map(|rate| Bucket::new(rate, rate.saturating_mul(BURST), now)),
+            misses: Bucket::new(rate, free, now),
+            bytes: limits
+                .source_bytes
+                .map(|rate| Arc::new(Mutex::new(bytes_bucket(rate, now)))),
+        }
+    }
+
+    /// Whether forgetting it would forgive nothing.
+    fn is_spent(&mut self, now: Instant) -> bool {
+        self.connections == 0
+            && self
+                .arrivals
+                .as_mut()
+                .is_none_or(|arrivals| arrivals.is_full(now))
+            && self.misses.is_full(now)
+    }
+}
+
+/// A bucket for bytes, a quarter of a second deep.
+pub(super) fn bytes_bucket(rate: u64, now: Instant) -> Bucket {
+    Bucket::new(rate, (rate / 4).max(1), now)
+}
+
+struct State {
+    taken: usize,
+    sources: HashMap<Source, Usage>,
+    sweep_at: usize,
+}
+
+/// All places of a relay.
+pub(super) struct Places {
+    limits: Limits,
+    state: Mutex<State>,
+    freed: Condvar,
+}
+
+/// A place for a connection that is to be accepted; given back when dropped.
+pub(super) struct Vacancy {
+    places: Arc<Places>,
+}
+
+/// The place of a connection; given back when dropped.
+pub(super) struct Place {
+    vacancy: Vacancy,
+    source: Source,
+    listens: bool,
+    bytes: Option<Arc<Mutex<Bucket>>>,
+}
+
+impl Places {
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        let state = State {
+            taken: 0,
+            sources: HashMap::new(),
+            sweep_at: SWEEP_FLOOR,
+        };
+        Arc::new(Self {
+            limits,
+            state: Mutex::new(state),
+            freed: Condvar::new(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_full(&self, state: &State) -> bool {
+        self.limits
+            .connections
+            .is_some_and(|most| state.taken >= most)
+    }
+
+    /// A place, if there is one left.
+    pub(super) fn reserve(self: &Arc<Self>) -> Option<Vacancy> {
+        let mut state = self.state();
+        if self.is_full(&state) {
+            return None;
+        }
+        state.taken += 1;
+        Some(Vacancy {
+            places: Arc::clone(self),
+        })
+    }
+
+    /// A place; waits for one.
+    pub(super) fn await_vacancy(self: &Arc<Self>) -> Vacancy {
+        loop {
+            if let Some(vacancy) = self.reserve() {
+                return vacancy;
+            }
+            let full = |state: &mut State| self.is_full(state);
+            drop(self.freed.wait_while(self.state(), full));
+        }
+    }
+}
+
+impl Vacancy {
+    /// Gives the place to a connection from `address`, unless its source has had its share.
+    pub(super) fn occupy(self, address: IpAddr, now: Instant) -> Result<Place, Refusal> {
+        let source = Source::of(address);
+        let limits = &self.places.limits;
+        let mut state = self.places.state();
+        if state.sources.len() >= state.sweep_at {
+            state.sources.retain(|_, usage| !usage.is_spent(now));
+            state.sweep_at = SWEEP_FLOOR.max(2 * state.sources.len());
+        }
+        let usage = state
+            .sources
+            .entry(source)
+            .or_insert_with(|| Usage::new(limits, now));
+        if limits
+            .source_connections
+            .is_some_and(|most| usage.connections >= most)
+        {
+            return Err(Refusal::SourceConnections);
+        }
+        if usage
+            .arrivals
+            .as_mut()
+            .is_some_and(|arrivals| !arrivals.take(now))
+        {
+            return Err(Refusal::SourceArrivals);
+        }
+        usage.connections += 1;
+        let bytes = usage.bytes.clone();
+        drop(state);
+        Ok(Place {
+            vacancy: self,
+            source,
+            listens: false,
+            bytes,
+        })
+    }
+}
+
+impl Drop for Vacancy {
+    fn drop(&mut self) {
+        self.places.state().taken -= 1;
+        self.places.freed.notify_one();
+    }
+}
+
+impl Place {
+    fn usage<T>(&self, change: impl FnOnce(&mut Usage) -> T) -> Option<T> {
+        self.vacancy
+            .places
+            .state()
+            .sources
+            .get_mut(&self.source)
+            .map(change)
+    }
+
+    /// The connection wants to wait as a listener.
+    pub(super) fn listen(&mut self) -> Result<(), Refusal> {
+        let most = self.vacancy.places.limits.source_listeners;
+        let fits = self.usage(|usage| {
+            let fits = most.is_none_or(|most| usage.listeners < most);
+            usage.listeners += usize::from(fits);
+            fits
+        });
+        if fits == Some(false) {
+            return Err(Refusal::SourceListeners);
+        }
+        self.listens = true;
+        Ok(())
+    }
+
+    /// The connection waits no longer.
+    pub(super) fn listens_no_more(&mut self) {
+        if std::mem::take(&mut self.listens) {
+            self.usage(|usage| usage.listeners -= 1);
+        }
+    }
+
+    /// The connection called an id that nobody waits under; how long its answer is held back.
+    pub(super) fn miss(&self, now: Instant) -> Duration {
+        let free = self.usage(|usage| usage.misses.take(now));
+        if free == Some(false) {
+            PENALTY
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// What the source may send, if that is limited.
+    pub(super) fn bytes(&self) -> Option<Arc<Mutex<Bucket>>> {
+        self.bytes.clone()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.listens_no_more();
+        self.usage(|usage| usage.connections -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALICE: &str = "192.0.2.1";
+    const BOB: &str = "192.0.2.2";
+
+    fn none() -> Limits {
+        Limits {
+            connections: None,
+            source_connections: None,
+            source_arrivals: None,
+            source_listeners: None,
+            source_bytes: None,
+            pair_bytes: None,
+        }
+    }
+
+    fn place(places: &Arc<Places>, address: &str, now: Instant) -> Result<Place, Refusal> {
+        places
+            .reserve()
+            .expect("a place is left")
+            .occupy(address.parse().unwrap(), now)
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_its_connection_is_gone() {
+        let places = Places::new(Limits {
+            connections: Some(2),
+            ..none()
+        });
+        let now = Instant::now();
+        let first = place(&places, ALICE, now).unwrap();
+        let _second = places.reserve().unwrap();
+        assert!(places.reserve().is_none());
+        drop(first);
+        assert!(places.reserve().is_some());
+    }
+
+    #[test]
+    fn one_source_cannot_take_the_places_of_another() {
+        let places = Places::new(Limits {
+            source_connections: Some(2),
+            ..none()
+        });
+        let now = Instant::now();
+        let _two = [
+            place(&places, ALICE, now).unwrap(),
+            place(&places, ALICE, now).unwrap(),
+        ];
+        assert_eq!(
+            place(&places, ALICE, now).err(),
+            Some(Refusal::SourceConnections)
+        );
+        assert!(place(&places, BOB, now).is_ok());
+        assert_eq!(places.state().taken, 2);
+    }
+
+    #[test]
+    fn addresses_of_one_56_are_one_source_and_mapped_addresses_their_own() {
+        let places = Places::new(Limits {
+            source_connections: Some(1),
+            ..none()
+        });
+        let now = Instant::now();
+        let _one = place(&places, "2001:db8:0:aa00::1", now).unwrap();
+        assert!(place(&places, "2001:db8:0:aaff:1::9", now).is_err());
+        assert!(place(&places, "2001:db8:0:ab00::1", now).is_ok());
+        let _mapped = place(&places, "::ffff:192.0.2.1", now).unwrap();
+        assert!(place(&places, ALICE, now).is_err());
+        assert!(place(&places, "::ffff:192.0.2.2", now).is_ok());
+    }
+
+    #[test]
+    fn a_source_may_arrive_in_a_burst_and_then_at_its_rate() {
+        let places = Places::new(Limits {
+            source_arrivals: Some(10),
+            ..none()
+        });
+        let mut now = Instant::now();
+        let arrive = |now| place(&places, ALICE, now).err();
+        assert!((0..40).all(|_| arrive(now).is_none()));
+        assert_eq!(arrive(now), Some(Refusal::SourceArrivals));
+        now += Duration::from_millis(100);
+        assert_eq!(
+            [arrive(now), arrive(now)],
+            [None, Some(Refusal::SourceArrivals)]
+        );
+    }
+
+    #[test]
+    fn listeners_are_counted_while_they_wait() {
+        let places = Places::new(Limits {
+            source_listeners: Some(1),
+            ..none()
+        });
+        let now = Instant::now();
+        let mut first = place(&places, ALICE, now).unwrap();
+        let mut second = place(&places, ALICE, now).unwrap();
+        assert_eq!(first.listen(), Ok(()));
+        assert_eq!(second.listen(), Err(Refusal::SourceListeners));
+        first.listens_no_more();
+        assert_eq!(second.listen(), Ok(()));
+        drop(second);
+        assert_eq!(first.listen(), Ok(()));
+    }
+
+    #[test]
+    fn who_misses_often_waits_for_the_answer_and_is_forgiven_in_time() {
+        let places = Places::new(none());
+        let now = Instant::now();
+        let prober = place(&places, ALICE, now).unwrap();
+        assert!((0..MISSES.0).all(|_| prober.miss(now).is_zero()));
+        assert_eq!(prober.miss(now), PENALTY);
+        assert!(place(&places, BOB, now).unwrap().miss(now).is_zero());
+        assert!(prober.miss(now + Duration::from_secs(1)).is_zero());
+    }
+
+    #[test]
+    fn sources_that_are_gone_are_forgotten() {
+        let places = Places::new(Limits {
+            source_arrivals: Some(10),
+            ..none()
+        });
+        let mut now = Instant::now();
+        for count in 0..100_000u32 {
+            now += Duration::from_millis(10);
+            let address = IpAddr::from(count.to_be_bytes());
+            drop(places.reserve().unwrap().occupy(address, now));
+        }
+        assert!(places.state().sources.len() <= SWEEP_FLOOR);
+    }
+}
