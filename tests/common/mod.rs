@@ -58,14 +58,19 @@ impl Relay {
 
     /// A relay on a free port; where it binds is left to the options.
     pub(crate) fn start_anywhere(backend: &str, options: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_p2p-relay"))
-            .args(["--backend", backend])
-            .args(options)
-            .arg("0")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("p2p-relay starts");
+        Self::start_with(
+            Command::new(env!("CARGO_BIN_EXE_p2p-relay"))
+                .args(["--backend", backend])
+                .args(options)
+                .arg("0")
+                .stdin(Stdio::null()),
+        )
+    }
+
+    /// A relay that is started by this command.
+    pub(crate) fn start_with(command: &mut Command) -> Self {
+        let spawned = command.stderr(Stdio::piped()).spawn();
+        let mut child = spawned.expect("p2p-relay starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
         let mut first = String::new();
         stderr.read_line(&mut first).expect("stderr is text");
