@@ -4,7 +4,7 @@
 //!
 //! - [`sys`]: the platform, and the only `unsafe`
 //! - [`wire`]: bytes to values and back, no I/O and no clock
-//! - [`io`]: readiness, timers and pipes over `sys`
+//! - `io`: readiness, timers and pipes over `sys`
 //! - [`relay`]: splices the two connections that name one user id
 //! - [`transfer`]: a file over any stream of bytes
 //! - [`client`]: dial the relay, meet the peer, run the transfer
@@ -12,6 +12,7 @@
 
 pub mod cli;
 pub mod client;
+#[cfg(all(target_os = "linux", feature = "libc"))]
 pub mod io;
 pub mod relay;
 pub mod sys;

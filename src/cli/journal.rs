@@ -75,7 +75,8 @@ fn write(entries: &Receiver<Entry>, dropped: &AtomicU64) {
     let mut waiting = Vec::new();
     while let Ok(first) = entries.recv() {
         let mut next = Ok(first);
-        loop {
+        // No more at a time than may wait, or a flood would keep it from ever writing.
+        for _ in 0..WAITING {
             match next {
                 Ok(Entry::Line(line)) => {
                     text.push_str(&line);

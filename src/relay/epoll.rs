@@ -15,6 +15,7 @@ mod pairs;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,6 +44,8 @@ struct Shared<'a> {
     registry: Mutex<Registry<Ticket>>,
     places: Arc<Places>,
     mailboxes: Vec<Mailbox>,
+    /// A loop has ended, so the others have to.
+    ended: AtomicBool,
 }
 
 /// Where a waiting listener is.
@@ -67,6 +70,7 @@ pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io:
         log,
         registry: Mutex::default(),
         places: Places::new(config.limits.clone()),
+        ended: AtomicBool::new(false),
         mailboxes: (0..loops)
             .map(|_| Mailbox::new())
             .collect::<io::Result<_>>()?,
@@ -75,11 +79,14 @@ pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io:
         .map(|index| Loop::new(&shared, index))
         .collect::<io::Result<Vec<_>>>()?;
     thread::scope(|scope| {
-        let threads: Vec<_> = loops
-            .into_iter()
-            .map(|mut each| scope.spawn(move || each.run()))
-            .collect();
-        // A loop ends only by an error, and the others cannot serve its listeners: so all end.
+        let shared = &shared;
+        let mut threads = Vec::new();
+        for mut each in loops {
+            threads.push(scope.spawn(move || {
+                let _end = End(shared);
+                each.run()
+            }));
+        }
         threads
             .into_iter()
             .try_for_each(|thread| match thread.join() {
@@ -87,6 +94,19 @@ pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io:
                 Err(panic) => std::panic::resume_unwind(panic),
             })
     })
+}
+
+/// A loop ends only by an error or a panic, and the others cannot serve its listeners: when it is
+/// dropped, all end.
+struct End<'a>(&'a Shared<'a>);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+        for mailbox in &self.0.mailboxes {
+            mailbox.waker().wake();
+        }
+    }
 }
 
 /// What wakes at a time.
@@ -160,8 +180,8 @@ impl<'a> Loop<'a> {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::default();
         let mut turn = Vec::new();
-        self.resume_accepting()?;
-        loop {
+        self.resume_accepting(Instant::now());
+        while !self.shared.ended.load(Ordering::Relaxed) {
             let timeout = if self.queue.is_empty() {
                 self.timers
                     .next()
@@ -186,9 +206,10 @@ impl<'a> Loop<'a> {
                 self.run_pair(pair, now);
             }
             while let Some(alarm) = self.timers.pop(now) {
-                self.handle_alarm(alarm, now)?;
+                self.handle_alarm(alarm, now);
             }
         }
+        Ok(())
     }
 
     fn arm(&mut self, at: Instant, alarm: Alarm) {
@@ -205,17 +226,17 @@ impl<'a> Loop<'a> {
         });
     }
 
-    fn handle_alarm(&mut self, alarm: Alarm, now: Instant) -> io::Result<()> {
+    fn handle_alarm(&mut self, alarm: Alarm, now: Instant) {
         match alarm {
-            Alarm::Accept => return self.resume_accepting(),
+            Alarm::Accept => self.resume_accepting(now),
             Alarm::Connection(key) => self.handle_deadline(key, now),
             Alarm::Pair(key) => self.handle_pair_alarm(key, now),
         }
-        Ok(())
     }
 
     /// Watches a connection that is already counted; drops it when the kernel refuses.
     fn keep(&mut self, connection: Connection) -> Option<Key> {
+        let from = connection.from;
         let key = self.connections.insert(connection);
         let added = self.connections.get(key).map(|connection| {
             self.epoll
@@ -224,6 +245,11 @@ impl<'a> Loop<'a> {
         if matches!(added, Some(Ok(()))) {
             return Some(key);
         }
+        (self.shared.log)(&super::Event::Refused {
+            from,
+            id: None,
+            refusal: super::Refusal::Exhausted,
+        });
         self.close(key);
         None
     }

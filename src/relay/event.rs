@@ -1,9 +1,12 @@
 //! What happens in a relay, one value an event; its text is the line of the log.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
 use crate::wire::{HelloError, IdError, UserId};
+
+/// How much of an id a line shows, in characters.
+const ID_SHOWN: usize = 64;
 
 /// Something that an operator may want to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,24 +131,46 @@ impl Reason {
     }
 }
 
+/// An id as one word of a line: without spaces, which part the words, and cut, because strangers
+/// choose its length.
+struct Word<'a>(&'a UserId);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        for (index, char) in text.chars().enumerate() {
+            match char {
+                _ if index == ID_SHOWN => return f.write_str("..."),
+                ' ' => f.write_str("\\x20")?,
+                char => f.write_char(char)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Registered { id, from } => write!(f, "registered id={id} from={from}"),
+            Self::Registered { id, from } => write!(f, "registered id={} from={from}", Word(id)),
             Self::Matched {
                 id,
                 listener,
                 caller,
             } => {
-                write!(f, "matched id={id} listener={listener} caller={caller}")
+                write!(
+                    f,
+                    "matched id={} listener={listener} caller={caller}",
+                    Word(id)
+                )
             }
             Self::Refused { from, id, refusal } => {
                 write!(f, "refused from={from} reason={}", refusal.word())?;
-                id.map_or(Ok(()), |id| write!(f, " id={id}"))
+                id.map_or(Ok(()), |id| write!(f, " id={}", Word(id)))
             }
             Self::Left { from, id, reason } => {
                 write!(f, "closed from={from} reason={}", reason.word())?;
-                id.map_or(Ok(()), |id| write!(f, " id={id}"))
+                id.map_or(Ok(()), |id| write!(f, " id={}", Word(id)))
             }
             Self::Closed {
                 id,
@@ -154,9 +179,30 @@ impl fmt::Display for Event<'_> {
                 caller_bytes,
             } => write!(
                 f,
-                "closed id={id} reason={} listener_bytes={listener_bytes} caller_bytes={caller_bytes}",
+                "closed id={} reason={} listener_bytes={listener_bytes} caller_bytes={caller_bytes}",
+                Word(id),
                 reason.word()
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_can_neither_forge_a_field_nor_fill_a_line() {
+        let line = |id: &[u8]| {
+            let id = UserId::new(id).unwrap();
+            let from = SocketAddr::from(([127, 0, 0, 1], 9));
+            Event::Registered { id: &id, from }.to_string()
+        };
+        assert_eq!(
+            line(b"x from=6.6.6.6:1"),
+            "registered id=x\\x20from=6.6.6.6:1 from=127.0.0.1:9"
+        );
+        let cut = format!("registered id={}... from=127.0.0.1:9", "y".repeat(ID_SHOWN));
+        assert_eq!(line(&[b'y'; 255]), cut);
     }
 }

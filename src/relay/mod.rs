@@ -25,11 +25,19 @@ mod throttle;
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 pub use config::{Backend, Config, Limits};
 pub use event::{Event, Reason, Refusal};
 
+use self::pump::{Pump, Side, Sides};
+use crate::sys::net;
 use crate::wire::{HELLO_MAX, NO};
+
+/// How long a refused connection may go on sending before it is closed.
+const LINGER: Duration = Duration::from_secs(2);
+/// How often the survivor of a broken pair is asked whether all was delivered.
+const DELIVERY: Duration = Duration::from_millis(100);
 
 /// Takes the relay's events as they happen, on the thread that they happen on: it must not block.
 pub type Log<'a> = dyn Fn(&Event<'_>) + Sync + 'a;
@@ -47,7 +55,7 @@ impl Relay {
     /// # Errors
     /// When the port is in use or the address is not this machine's.
     pub fn bind(port: u16, config: Config) -> io::Result<Self> {
-        let listen = |ip: IpAddr| crate::sys::net::listen(SocketAddr::new(ip, port));
+        let listen = |ip: IpAddr| net::listen(SocketAddr::new(ip, port));
         let listener = match config.bind {
             Some(ip) => listen(ip)?,
             // A machine without IPv6 has no such address family; any other error would come again.
@@ -59,7 +67,7 @@ impl Relay {
             },
         };
         // What it accepts inherits this where the system works so; where not, the backend repeats it.
-        crate::sys::net::watch_peer(&listener)?;
+        net::watch_peer(&listener)?;
         Ok(Self { listener, config })
     }
 
@@ -80,6 +88,19 @@ impl Relay {
             #[cfg(all(target_os = "linux", feature = "libc"))]
             Backend::Epoll => epoll::run(&self.listener, &self.config, log),
             Backend::Threads => threads::run(&self.listener, &self.config, log),
+        }
+    }
+}
+
+/// Tells a pump what the kernel knows of its two connections.
+fn look(pump: &mut Pump, streams: Sides<&TcpStream>, now: Instant) {
+    let unsent = |side| net::unsent(streams.get(side)).unwrap_or(0) as u64;
+    pump.handle_queued(Side::BOTH.into_iter().map(unsent).sum(), now);
+    for side in Side::BOTH {
+        let stream = streams.get(side);
+        pump.handle_unread(side, net::unread(stream).is_some_and(|count| count > 0));
+        if let Some(silence) = net::silence(stream) {
+            pump.handle_silence(side, silence, now);
         }
     }
 }

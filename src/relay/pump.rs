@@ -109,6 +109,8 @@ struct Flow {
     ended: bool,
     /// The source's end is no clean one.
     broken: bool,
+    /// At the last look the source had sent bytes that were not taken yet.
+    unread: bool,
     /// The sink has been told so.
     finished: bool,
 }
@@ -121,6 +123,8 @@ pub(super) struct Pump {
     /// Nothing more can be given to this side: its connection broke.
     lost: Sides<bool>,
     delivered: bool,
+    /// The verdict that ended the pair. What a backend sees after it, it did itself.
+    over: Option<Verdict>,
     idle: Option<Duration>,
     half_close: Duration,
     last_moved: Instant,
@@ -137,6 +141,7 @@ impl Pump {
             flows: Sides::default(),
             lost: Sides::default(),
             delivered: false,
+            over: None,
             idle,
             half_close,
             last_moved: now,
@@ -148,7 +153,7 @@ impl Pump {
     /// What the direction from `source` needs next.
     pub(super) fn step(&self, source: Side) -> Step {
         let flow = self.flows.get(source);
-        if *self.lost.get(source.other()) || flow.finished {
+        if self.over.is_some() || *self.lost.get(source.other()) || flow.finished {
             Step::Done
         } else if flow.held > 0 {
             Step::Write(flow.held)
@@ -231,8 +236,25 @@ impl Pump {
         }
     }
 
-    /// How the pair stands at `now`.
-    pub(super) fn verdict(&self, now: Instant) -> Verdict {
+    /// Whether `source` has sent bytes that were not taken yet. To be told before a verdict is asked
+    /// for because time has passed: a pair that ends with such bytes does not end well.
+    pub(super) fn handle_unread(&mut self, source: Side, unread: bool) {
+        self.flows.get_mut(source).unread = unread;
+    }
+
+    /// How the pair stands at `now`. An end is final: it is the answer from then on.
+    pub(super) fn verdict(&mut self, now: Instant) -> Verdict {
+        if let Some(over) = self.over {
+            return over;
+        }
+        let verdict = self.judge(now);
+        if matches!(verdict, Verdict::Close(_) | Verdict::Reset(_)) {
+            self.over = Some(verdict);
+        }
+        verdict
+    }
+
+    fn judge(&self, now: Instant) -> Verdict {
         let Sides { listener, caller } = self.flows;
         if listener.finished && caller.finished {
             return Verdict::Close(Reason::Finished);
@@ -249,11 +271,16 @@ impl Pump {
                 _ => Verdict::Run(Some(until)),
             };
         }
-        if listener.finished || caller.finished {
-            return if stalled(self.half_close) {
-                Verdict::Close(Reason::HalfClose)
+        if listener.ended || caller.ended {
+            if !stalled(self.half_close) {
+                return self.run_until(Some(self.last_moved + self.half_close));
+            }
+            // Closing is right only if nobody misses a byte.
+            let lacks = |flow: Flow| flow.held > 0 || flow.unread || flow.ended != flow.finished;
+            return if lacks(listener) || lacks(caller) {
+                Verdict::Reset(Reason::HalfClose)
             } else {
-                self.run_until(Some(self.last_moved + self.half_close))
+                Verdict::Close(Reason::HalfClose)
             };
         }
         let idle_at = self.idle.map(|idle| self.last_moved + idle);
@@ -319,7 +346,7 @@ mod tests {
             assert_eq!(self.pump.step(source), Step::Done);
         }
 
-        fn verdict(&self) -> Verdict {
+        fn verdict(&mut self) -> Verdict {
             self.pump.verdict(self.now)
         }
     }
@@ -373,6 +400,37 @@ mod tests {
         play.end(Caller);
         play.pass(HALF_CLOSE);
         assert_eq!(play.verdict(), Verdict::Close(Reason::HalfClose));
+    }
+
+    #[test]
+    fn a_silence_that_costs_bytes_resets_the_pair() {
+        // The other side's bytes are held, or unread; or the end itself cannot be passed on.
+        let held = |play: &mut Play| play.pump.handle_read(Listener, 1, play.now);
+        let unread = |play: &mut Play| play.pump.handle_unread(Listener, true);
+        for miss in [held, unread] {
+            let mut play = Play::new(None);
+            play.end(Caller);
+            miss(&mut play);
+            play.pass(HALF_CLOSE);
+            assert_eq!(play.verdict(), Verdict::Reset(Reason::HalfClose));
+        }
+        let mut play = Play::new(None);
+        play.pump.handle_read(Caller, 1, play.now);
+        play.pump.handle_end(Caller, play.now);
+        play.pass(HALF_CLOSE);
+        assert_eq!(play.verdict(), Verdict::Reset(Reason::HalfClose));
+    }
+
+    #[test]
+    fn a_verdict_that_ended_the_pair_stands_whatever_is_seen_after_it() {
+        let mut play = Play::new(Some(IDLE));
+        play.pass(IDLE);
+        assert_eq!(play.verdict(), Verdict::Reset(Reason::Idle));
+        play.pump.handle_end(Caller, play.now);
+        play.pump.handle_read_failed(Listener, play.now);
+        assert_eq!(play.verdict(), Verdict::Reset(Reason::Idle));
+        assert_eq!(play.pump.step(Caller), Step::Done);
+        assert_eq!(play.pump.step(Listener), Step::Done);
     }
 
     #[test]

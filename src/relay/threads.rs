@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use super::pump::{LIVENESS, Pump, Side, Sides, Step, Verdict};
 use super::registry::Registry;
 use super::session::{Session, Verdict as Asked};
 use super::throttle::Throttle;
-use super::{Config, Log, canonical, turn_away};
+use super::{Config, DELIVERY, LINGER, Log, canonical, look, turn_away};
 use crate::sys::net;
 use crate::wire::{HELLO_MAX, NO, Role, UserId, YES};
 
@@ -28,10 +28,6 @@ const BUFFER: usize = 64 << 10;
 const WATCH: Duration = Duration::from_secs(1);
 /// How long the accepting thread rests when the system has no descriptor or thread left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
-/// How long a refused connection may go on sending before it is closed.
-const LINGER: Duration = Duration::from_secs(2);
-/// How often the survivor of a broken pair is asked whether all was delivered.
-const DELIVERY: Duration = Duration::from_millis(20);
 
 /// A connection with the place that it takes up.
 struct Connection {
@@ -262,7 +258,6 @@ impl<'a> Server<'a> {
             throttle: Mutex::new(throttle),
             pump: Mutex::new(pump),
             changed: Condvar::new(),
-            over: OnceLock::new(),
         };
         let reason = pair.run(self.config.idle_timeout);
         let pump = pair.pump();
@@ -282,9 +277,6 @@ struct Pair<'a> {
     pump: Mutex<Pump>,
     /// The pump has changed in a way that may change the verdict.
     changed: Condvar,
-    /// Set before the connections are ended: what the other thread sees of that end says nothing of
-    /// the peers. Written under the pump's lock.
-    over: OnceLock<Reason>,
 }
 
 impl Pair<'_> {
@@ -342,12 +334,9 @@ impl Pair<'_> {
             };
             let now = Instant::now();
             let mut pump = self.pump();
-            if self.over.get().is_some() {
-                return;
-            }
             match (step, result) {
                 (_, Err(error)) if is_timeout(&error) => {
-                    self.look(&mut pump, now);
+                    look(&mut pump, self.streams, now);
                     if !matches!(pump.verdict(now), Verdict::Run(_)) {
                         return;
                     }
@@ -395,16 +384,13 @@ impl Pair<'_> {
     fn conclude(&self) -> Reason {
         let mut pump = self.pump();
         loop {
-            if let Some(reason) = self.over.get() {
-                return *reason;
-            }
             let now = Instant::now();
             let wake = match pump.verdict(now) {
                 Verdict::Run(until) => until,
                 Verdict::Deliver(survivor, until) => {
-                    match net::unsent(self.streams.get(survivor)) {
-                        Some(1..) => Some(until.min(now + DELIVERY)),
-                        Some(0) => {
+                    match net::is_settled(self.streams.get(survivor)) {
+                        Some(false) => Some(until.min(now + DELIVERY)),
+                        Some(true) => {
                             pump.handle_delivered();
                             continue;
                         }
@@ -418,14 +404,12 @@ impl Pair<'_> {
                     }
                 }
                 Verdict::Close(reason) => {
-                    let _ = self.over.set(reason);
                     for side in Side::BOTH {
                         let _ = self.streams.get(side).shutdown(Shutdown::Both);
                     }
                     return reason;
                 }
                 Verdict::Reset(reason) => {
-                    let _ = self.over.set(reason);
                     for side in Side::BOTH {
                         net::reset(self.streams.get(side));
                     }
@@ -438,7 +422,7 @@ impl Pair<'_> {
                     let waited = self.changed.wait_timeout(pump, left);
                     let (mut pump, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                     if timeout.timed_out() {
-                        self.look(&mut pump, Instant::now());
+                        look(&mut pump, self.streams, Instant::now());
                     }
                     pump
                 }
@@ -447,17 +431,6 @@ impl Pair<'_> {
                     .wait(pump)
                     .unwrap_or_else(PoisonError::into_inner),
             };
-        }
-    }
-
-    /// Tells the pump what the kernel knows of the two.
-    fn look(&self, pump: &mut Pump, now: Instant) {
-        let unsent = |side| net::unsent(self.streams.get(side)).unwrap_or(0) as u64;
-        pump.handle_queued(Side::BOTH.into_iter().map(unsent).sum(), now);
-        for side in Side::BOTH {
-            if let Some(silence) = net::silence(self.streams.get(side)) {
-                pump.handle_silence(side, silence, now);
-            }
         }
     }
 }

@@ -157,8 +157,10 @@ impl Log {
             seen = lines.len();
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let lines = lines.clone();
-                panic!("the line that was waited for is not in {lines:#?}");
+                let seen = lines.clone();
+                // Whoever looks at the lines after this panic has to get the lock.
+                drop(lines);
+                panic!("the line that was waited for is not in {seen:#?}");
             }
             (lines, _) = self
                 .shared

@@ -95,6 +95,7 @@ fn a_source_that_comes_too_fast_is_refused_for_a_while(backend: &str) {
     let burst: Vec<_> = (0..20).map(|_| answer()).collect();
     wait_until("the burst is answered", || {
         let count = relay
+            .log
             .lines()
             .iter()
             .filter(|line| line.starts_with("refused"))
@@ -107,6 +108,7 @@ fn a_source_that_comes_too_fast_is_refused_for_a_while(backend: &str) {
     wait_until("the source is let in again", || {
         drop(answer());
         relay
+            .log
             .lines()
             .last()
             .is_some_and(|line| line.contains("reason=nobody-waits"))

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::common::{Relay, on_every_backend, read, read_to_end, wait_until};
@@ -11,6 +12,7 @@ use super::tcp::unacknowledged;
 on_every_backend! {
     when_one_ends_the_other_goes_on_until_it_ends_too
     both_bytes_counts_are_in_the_log
+    an_end_that_comes_with_the_hello_is_passed_on
     after_an_end_and_a_silence_of_half_close_seconds_both_are_closed
     half_close_does_not_cut_what_still_moves
     half_close_cuts_no_byte_that_was_already_taken
@@ -33,6 +35,18 @@ mod with_libc {
     on_every_backend! {
         a_reset_is_passed_on_as_an_error_and_never_as_an_end
         a_reset_amid_the_data_is_passed_on_as_an_error
+    a_half_close_that_costs_bytes_is_a_reset
+    }
+
+    fn a_half_close_that_costs_bytes_is_a_reset(backend: &str) {
+        for caller_first in [false, true] {
+            let relay = Relay::start(backend, &["--half-close", "1"]);
+            let (mut first, last) = pair(&relay, caller_first);
+            first.shutdown(Shutdown::Write).unwrap();
+            fill(&last, &Pattern::new(1));
+            relay.wait_for("closed", &["reason=half-close"]);
+            assert_reset(&mut first);
+        }
     }
 
     /// Reads until the connection is over; it must be over by a reset.
@@ -137,6 +151,52 @@ fn wait_ended(stream: &mut TcpStream) {
     }
 }
 
+/// Makes the relay see everything that happens meanwhile at once.
+fn while_stopped(relay: &Relay, work: impl FnOnce()) {
+    let signal = |name: &str| {
+        let kill = format!("kill -{name} {}", relay.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
+        assert!(status.success());
+    };
+    signal("STOP");
+    work();
+    signal("CONT");
+}
+
+fn an_end_that_comes_with_the_hello_is_passed_on(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    // Another connection more or less brings listener and caller to one loop or to two.
+    for others in [0, 1] {
+        let _others: Vec<_> = (0..others).map(|_| relay.listener(b"other")).collect();
+        for _ in 0..10 {
+            let mut listener = relay.listener(b"alice");
+            let mut caller = relay.connect();
+            while_stopped(&relay, || {
+                caller.write_all(b"Calice$hello").unwrap();
+                caller.shutdown(Shutdown::Write).unwrap();
+            });
+            assert_eq!(read_to_end(&mut listener), b"hello");
+            listener.write_all(b"bye").unwrap();
+            drop(listener);
+            assert_eq!(read_to_end(&mut caller), b"Obye");
+        }
+        for _ in 0..10 {
+            let mut listener = relay.listener(b"alice");
+            let mut caller = relay.connect();
+            while_stopped(&relay, || {
+                caller.write_all(b"Calice$").unwrap();
+                listener.write_all(b"hello").unwrap();
+                listener.shutdown(Shutdown::Write).unwrap();
+            });
+            // Who is looked at first decides whether the listener was gone.
+            match read(&mut caller, 1).as_slice() {
+                b"O" => assert_eq!(read_to_end(&mut caller), b"hello"),
+                answer => assert_eq!(answer, b"X"),
+            }
+        }
+    }
+}
+
 fn after_an_end_and_a_silence_of_half_close_seconds_both_are_closed(backend: &str) {
     let relay = Relay::start(backend, &["--half-close", "1"]);
     for caller_first in [false, true] {
@@ -155,6 +215,11 @@ fn after_an_end_and_a_silence_of_half_close_seconds_both_are_closed(backend: &st
             "closed only after {after:?}"
         );
         wait_until("the other is closed too", || last.write_all(b"x").is_err());
+    }
+    let lines = relay.log.lines();
+    let closed = lines.iter().filter(|line| line.starts_with("closed"));
+    for line in closed {
+        assert!(line.contains("reason=half-close"), "{line}");
     }
 }
 

@@ -24,13 +24,18 @@ pub(super) struct Acceptor {
 }
 
 impl Loop<'_> {
-    pub(super) fn resume_accepting(&mut self) -> io::Result<()> {
-        if !self.acceptor.watching {
-            self.epoll
-                .add(self.shared.listener, LISTENER, Watch::Listener)?;
-            self.acceptor.watching = true;
+    pub(super) fn resume_accepting(&mut self, now: Instant) {
+        if self.acceptor.watching {
+            return;
         }
-        Ok(())
+        match self
+            .epoll
+            .add(self.shared.listener, LISTENER, Watch::Listener)
+        {
+            Ok(()) => self.acceptor.watching = true,
+            // The kernel lacks memory: later it may not.
+            Err(_) => self.arm(now + REST, Alarm::Accept),
+        }
     }
 
     /// Leaves new connections with the kernel for a while. Watching on would spin: what cannot be

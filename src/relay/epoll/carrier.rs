@@ -36,13 +36,13 @@ impl Tools {
     }
 }
 
-/// What a socket may be asked for without an answer of "not now"; forgotten at such an answer.
+/// What a socket may be asked for without an answer of "not now"; forgotten at such an answer, and
+/// at nothing else: a short read may be one before an end or before urgent data, of which no further
+/// event would tell.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ready {
     read: bool,
     write: bool,
-    /// Its end is there to be read, behind the bytes: no further event will tell.
-    ended: bool,
 }
 
 impl Default for Ready {
@@ -51,7 +51,6 @@ impl Default for Ready {
         Self {
             read: true,
             write: true,
-            ended: false,
         }
     }
 }
@@ -89,7 +88,6 @@ impl Carrier {
         let ready = self.ready.get_mut(side);
         ready.read |= event.readable;
         ready.write |= event.writable;
-        ready.ended |= event.ended;
     }
 
     /// Moves what can be moved now, in both directions; whether it stopped for the others' sake.
@@ -218,8 +216,11 @@ impl Flow<'_> {
             Ok(sent) => sent,
             Err(error) => return self.write_failed(&error),
         };
-        if let Err(error) = discard(from, sent) {
-            return self.read_failed(&error);
+        match discard(from, sent) {
+            Ok(count) if count == sent => {}
+            // What was peeked at is there to be taken: a connection without it has broken.
+            Ok(_) => return self.read_failed(&io::ErrorKind::ConnectionReset.into()),
+            Err(error) => return self.read_failed(&error),
         }
         self.carrier.throttle.spend(self.source, sent as u64);
         self.pump.handle_read(self.source, sent as u64, self.now);
@@ -227,10 +228,6 @@ impl Flow<'_> {
         *self.carrier.bulk.get_mut(self.source) = count == SHORT;
         if sent < count {
             self.to().write = false;
-        } else if count < most {
-            // All that was there is taken; what comes later is reported anew.
-            let ready = self.from();
-            ready.read = ready.ended;
         }
         true
     }

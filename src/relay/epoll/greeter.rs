@@ -2,17 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::mailbox::Letter;
 use super::{Alarm, Connection, Loop, Stage, Ticket, is_transient};
 use crate::io::Key;
+use crate::relay::LINGER;
 use crate::relay::event::{Event, Reason, Refusal};
 use crate::relay::session::Verdict;
 use crate::wire::{HELLO_MAX, NO, Role, UserId};
 
-/// How long a refused connection may go on sending before it is closed.
-const LINGER: Duration = Duration::from_secs(2);
 /// How many bytes a refused connection may go on sending.
 const LINGER_BYTES: usize = 1 << 20;
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::carrier::Carrier;
 use super::{Alarm, Connection, Loop, Stage};
@@ -10,11 +10,9 @@ use crate::io::{Key, Slab};
 use crate::relay::event::{Event, Reason};
 use crate::relay::pump::{Pump, Side, Sides, Verdict};
 use crate::relay::throttle::Throttle;
+use crate::relay::{DELIVERY, look};
 use crate::sys::net;
 use crate::wire::{UserId, YES};
-
-/// How often the survivor of a broken pair is asked whether all was delivered.
-const DELIVERY: Duration = Duration::from_millis(20);
 
 pub(super) struct Pair {
     id: UserId,
@@ -83,14 +81,7 @@ impl Loop<'_> {
         let Some(streams) = streams(&self.connections, pair) else {
             return;
         };
-        let unsent = |side| net::unsent(streams.get(side)).unwrap_or(0) as u64;
-        pair.pump
-            .handle_queued(Side::BOTH.into_iter().map(unsent).sum(), now);
-        for side in Side::BOTH {
-            if let Some(silence) = net::silence(streams.get(side)) {
-                pair.pump.handle_silence(side, silence, now);
-            }
-        }
+        look(&mut pair.pump, streams, now);
         // Not only settled: a throttled direction waits for this time too.
         self.run_pair(key, now);
     }
@@ -122,7 +113,7 @@ impl Loop<'_> {
         };
         let verdict = match pair.pump.verdict(now) {
             Verdict::Deliver(survivor, _)
-                if net::unsent(streams.get(survivor)).unwrap_or(0) == 0 =>
+                if net::is_settled(streams.get(survivor)).unwrap_or(true) =>
             {
                 pair.pump.handle_delivered();
                 pair.pump.verdict(now)

@@ -86,6 +86,16 @@ pub fn peer_gone(stream: &TcpStream) -> bool {
 }
 
 /// `None`: the standard library cannot tell.
+pub fn unread(_: &TcpStream) -> Option<usize> {
+    None
+}
+
+/// `None`: the standard library cannot tell.
+pub fn is_settled(_: &TcpStream) -> Option<bool> {
+    None
+}
+
+/// `None`: the standard library cannot tell.
 pub fn unsent(_: &TcpStream) -> Option<usize> {
     None
 }

@@ -139,20 +139,7 @@ pub fn silence(stream: &TcpStream) -> Option<Duration> {
         if unsent(stream)? == 0 {
             return None;
         }
-        // SAFETY: `tcp_info` is plain data for which zero is a valid value.
-        let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-        let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
-        // SAFETY: the kernel writes at most `length` bytes to `info`, and both outlive the call.
-        let result = unsafe {
-            libc::getsockopt(
-                stream.as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_INFO,
-                (&raw mut info).cast(),
-                &raw mut length,
-            )
-        };
-        check(result).ok()?;
+        let info = info(stream)?;
         Some(Duration::from_millis(u64::from(info.tcpi_last_ack_recv)))
     }
     #[cfg(not(target_os = "linux"))]
@@ -172,6 +159,27 @@ pub fn peer_gone(stream: &TcpStream) -> bool {
     poll(stream, ENDED, Duration::ZERO).is_ok_and(|events| events & gone != 0)
 }
 
+/// Bytes that the peer has sent and nobody has read; `None` where the system cannot tell.
+pub fn unread(stream: &TcpStream) -> Option<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int that outlives the call.
+    let result = unsafe { libc::ioctl(stream.as_raw_fd(), libc::FIONREAD, &raw mut count) };
+    (result == 0).then(|| usize::try_from(count).unwrap_or(0))
+}
+
+/// Whether the peer has acknowledged all that was given to the kernel, or never will because the
+/// connection is no more; `None` where the system cannot tell.
+pub fn is_settled(stream: &TcpStream) -> Option<bool> {
+    let acknowledged = unsent(stream)? == 0;
+    #[cfg(target_os = "linux")]
+    {
+        const TCP_CLOSE: u8 = 7;
+        Some(acknowledged || info(stream).is_some_and(|info| info.tcpi_state == TCP_CLOSE))
+    }
+    #[cfg(not(target_os = "linux"))]
+    Some(acknowledged)
+}
+
 /// Bytes given to the kernel that the peer has not acknowledged; `None` where the system cannot tell.
 pub fn unsent(stream: &TcpStream) -> Option<usize> {
     let mut count: libc::c_int = 0;
@@ -186,33 +194,35 @@ pub fn unsent(stream: &TcpStream) -> Option<usize> {
 /// Ends the connection at once with a reset, so that the peer sees an error and no clean end;
 /// whoever is blocked on the socket wakes up.
 pub fn reset(stream: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    {
-        // SAFETY: an all-zero socket address is valid; its family is AF_UNSPEC, which dissolves the
-        // association: the kernel sends RST and wakes every waiter.
-        let none: libc::sockaddr = unsafe { std::mem::zeroed() };
-        let length = size_of::<libc::sockaddr>() as libc::socklen_t;
-        // SAFETY: `none` is `length` bytes and outlives the call.
-        unsafe { libc::connect(stream.as_raw_fd(), &raw const none, length) };
+    if dissolve(stream) {
+        return;
     }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let linger = libc::linger {
-            l_onoff: 1,
-            l_linger: 0,
-        };
-        // SAFETY: `linger` outlives the call. A failure leaves an orderly close, which is the fallback.
-        unsafe {
-            libc::setsockopt(
-                stream.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_LINGER,
-                (&raw const linger).cast(),
-                size_of::<libc::linger>() as libc::socklen_t,
-            )
-        };
-        let _ = stream.shutdown(std::net::Shutdown::Both);
-    }
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    // SAFETY: `linger` outlives the call. A failure leaves an orderly close, which is the fallback.
+    unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const linger).cast(),
+            size_of::<libc::linger>() as libc::socklen_t,
+        )
+    };
+    let _ = stream.shutdown(std::net::Shutdown::Both);
+}
+
+/// Connects to no address, at which Linux sends RST and wakes every waiter. Linux 6.4 to 6.6 refuse
+/// it while a thread is blocked on the socket.
+fn dissolve(stream: &TcpStream) -> bool {
+    // SAFETY: an all-zero socket address is valid; its family is AF_UNSPEC.
+    let none: libc::sockaddr = unsafe { std::mem::zeroed() };
+    let length = size_of::<libc::sockaddr>() as libc::socklen_t;
+    // SAFETY: `none` is `length` bytes and outlives the call.
+    let result = unsafe { libc::connect(stream.as_raw_fd(), &raw const none, length) };
+    cfg!(target_os = "linux") && result == 0
 }
 
 /// Raises the number of descriptors that the process may hold as far as the system lets it; the
@@ -233,6 +243,24 @@ pub fn raise_descriptor_limit() -> Option<u64> {
         Ok(_) => Some(wanted.rlim_cur),
         Err(_) => Some(limit.rlim_cur),
     }
+}
+
+#[cfg(target_os = "linux")]
+fn info(stream: &TcpStream) -> Option<libc::tcp_info> {
+    // SAFETY: `tcp_info` is plain data for which zero is a valid value.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to `info`, and both outlive the call.
+    let result = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    check(result).ok().map(|_| info)
 }
 
 fn stream_socket(address: SocketAddr) -> io::Result<OwnedFd> {
