@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::transfer::Error;
+use crate::transfer::{Error, Kind};
 
 /// How the command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,13 +10,7 @@ pub(super) enum Exit {
     Done,
     Failed,
     Usage,
-    NobodyWaits,
-    Lost,
-    Refused,
-    Checksum,
-    File,
-    Protocol,
-    UnsafeName,
+    Error(Kind),
     /// Ended by this signal, which shells report as 128 and its number.
     Signal(u8),
 }
@@ -42,13 +36,7 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Usage => 2,
-            Self::NobodyWaits => 3,
-            Self::Lost => 4,
-            Self::Refused => 5,
-            Self::Checksum => 6,
-            Self::File => 7,
-            Self::Protocol => 8,
-            Self::UnsafeName => 9,
+            Self::Error(kind) => kind.number(),
             Self::Signal(number) => number.saturating_add(128),
         }
     }
@@ -62,15 +50,10 @@ impl From<Exit> for ExitCode {
 
 impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
-        match error {
-            Error::NobodyWaits | Error::NobodyCame { .. } => Self::NobodyWaits,
-            Error::Lost(_) | Error::Unreachable { .. } | Error::RefusedByRelay => Self::Lost,
-            Error::RefusedByPeer => Self::Refused,
-            Error::Checksum | Error::NotAccepted => Self::Checksum,
-            Error::File { .. } | Error::Empty { .. } | Error::TooLarge { .. } => Self::File,
-            Error::Malformed(_) | Error::UnexpectedAnswer(_) => Self::Protocol,
-            Error::UnsafeName { .. } => Self::UnsafeName,
-            Error::Cancelled => Self::Failed,
+        match error.kind() {
+            // Without a signal there is no number to exit with.
+            Kind::Cancelled => Self::Failed,
+            kind => Self::Error(kind),
         }
     }
 }

@@ -70,7 +70,52 @@ pub enum Error {
     Cancelled,
 }
 
+/// What kind of failure an [`Error`] is. `send_r` and `recv_r` exit with its number, and the C library
+/// returns it with a minus in front; the numbers never change. 1 and 2 are theirs: a failure without
+/// a kind, and wrong usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Nobody waits under the user id, or no sender came in time.
+    NobodyWaits = 3,
+    /// The connection was lost, nothing moved for too long, or the relay cannot be reached or refused.
+    Lost = 4,
+    /// The receiver refused the file.
+    Refused = 5,
+    /// The checksum differed; for a sender also: the receiver could not keep the file.
+    Checksum = 6,
+    /// A local file or folder.
+    File = 7,
+    /// The peer broke the protocol.
+    Protocol = 8,
+    /// The sender's file name is not safe to use.
+    UnsafeName = 9,
+    /// Ended on this side. A command that ends so exits with the number of its signal instead.
+    Cancelled = 10,
+}
+
+impl Kind {
+    /// The number.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
 impl Error {
+    /// What kind of failure this is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NobodyWaits | Self::NobodyCame { .. } => Kind::NobodyWaits,
+            Self::Lost(_) | Self::Unreachable { .. } | Self::RefusedByRelay => Kind::Lost,
+            Self::RefusedByPeer => Kind::Refused,
+            Self::Checksum | Self::NotAccepted => Kind::Checksum,
+            Self::File { .. } | Self::Empty { .. } | Self::TooLarge { .. } => Kind::File,
+            Self::Malformed(_) | Self::UnexpectedAnswer(_) => Kind::Protocol,
+            Self::UnsafeName { .. } => Kind::UnsafeName,
+            Self::Cancelled => Kind::Cancelled,
+        }
+    }
+
     pub(super) fn file(path: &Path, error: io::Error) -> Self {
         Self::File {
             path: path.to_path_buf(),
@@ -183,6 +228,60 @@ impl fmt::Display for Reason<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_error_has_its_kind_and_each_kind_its_number_for_ever() {
+        let lost = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let path = || PathBuf::from("a");
+        let relay = || "relay:1".to_string();
+        let table = [
+            (Error::NobodyWaits, Kind::NobodyWaits, 3),
+            (
+                Error::NobodyCame {
+                    within: Duration::ZERO,
+                },
+                Kind::NobodyWaits,
+                3,
+            ),
+            (
+                Error::Unreachable {
+                    relay: relay(),
+                    error: lost(),
+                },
+                Kind::Lost,
+                4,
+            ),
+            (Error::RefusedByRelay, Kind::Lost, 4),
+            (Error::Lost(lost()), Kind::Lost, 4),
+            (Error::RefusedByPeer, Kind::Refused, 5),
+            (Error::NotAccepted, Kind::Checksum, 6),
+            (Error::Checksum, Kind::Checksum, 6),
+            (Error::file(&path(), lost()), Kind::File, 7),
+            (Error::Empty { path: path() }, Kind::File, 7),
+            (
+                Error::TooLarge {
+                    path: path(),
+                    length: 1,
+                },
+                Kind::File,
+                7,
+            ),
+            (Error::Malformed(HeaderError::LengthZero), Kind::Protocol, 8),
+            (Error::UnexpectedAnswer(b'?'), Kind::Protocol, 8),
+            (
+                Error::UnsafeName {
+                    name: Vec::new(),
+                    error: NameError::Empty,
+                },
+                Kind::UnsafeName,
+                9,
+            ),
+            (Error::Cancelled, Kind::Cancelled, 10),
+        ];
+        for (error, kind, number) in table {
+            assert_eq!((error.kind(), kind.number()), (kind, number), "{error:?}");
+        }
+    }
 
     #[test]
     fn a_message_is_one_line_without_escapes_capitals_or_numbers_of_the_system() {

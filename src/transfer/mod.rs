@@ -13,7 +13,7 @@ mod source;
 mod store;
 pub mod v1;
 
-pub use self::error::Error;
+pub use self::error::{Error, Kind};
 pub use self::event::{Event, Observer};
 pub use self::link::Link;
 pub use self::name::{Name, NameError, fit_name, safe_name};
