@@ -62,6 +62,8 @@ impl Reporter {
                     Printable(relay.as_bytes())
                 ));
             }
+            // A person at a terminal would take the silence for a hang.
+            Event::Waiting if self.terminal => self.result(&"waiting for a sender"),
             Event::Waiting => self.step(&"waiting for a sender"),
             Event::NobodyYet if !self.waiting_told => {
                 self.waiting_told = true;

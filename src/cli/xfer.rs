@@ -1,12 +1,12 @@
 //! `send_r` and `recv_r`: one program that receives when the file is `-`.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::exit::{Exit, TABLE};
 use super::progress::{Loudness, Reporter};
 use crate::client::{Cancel, Endpoint, Wait, recv_file, send_file};
 use crate::sys::signal::{self, Termination};
-use crate::transfer::{Error, Place, Printable, Target, UserId};
+use crate::transfer::{Error, Place, Printable, Reason, Target, UserId};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COPYRIGHT: &str = "Copyright (c) 2026, the p2pxfer authors; BSD-3-Clause";
@@ -67,6 +67,8 @@ const FLAGS: &[Flag] = &[
 const LONGEST: u64 = 100 * 366 * 24 * 3600;
 /// How long an orderly end may take after a signal.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long a message may take that nobody may read.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -94,8 +96,8 @@ pub fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let program = program_name(args.next());
     match parse(args) {
-        Ok(Command::Help) => show(&format!("{USAGE}\n{HELP}{TABLE}")),
-        Ok(Command::Version) => show(&format!("{program} {VERSION}\n{COPYRIGHT}\n")),
+        Ok(Command::Help) => show(&program, &format!("{USAGE}\n{HELP}{TABLE}")),
+        Ok(Command::Version) => show(&program, &format!("{program} {VERSION}\n{COPYRIGHT}\n")),
         Ok(Command::Run(job)) => run(&program, &job),
         Err(error) => {
             let _ = write!(io::stderr(), "{program}: {error}\n{USAGE}");
@@ -112,10 +114,17 @@ fn program_name(arg: Option<OsString>) -> String {
     Printable(name.as_bytes()).to_string()
 }
 
-fn show(text: &str) -> Exit {
+fn show(program: &str, text: &str) -> Exit {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => Exit::Done,
-        Err(_) => Exit::Failed,
+        Err(error) => {
+            let _ = writeln!(
+                io::stderr(),
+                "{program}: standard output: {}",
+                Reason(&error)
+            );
+            Exit::Failed
+        }
     }
 }
 
@@ -193,7 +202,8 @@ fn seconds(name: &str, value: Option<&OsStr>, least: u64) -> Result<Duration, Us
 fn target(value: &OsStr) -> Result<Target, UsageError> {
     match value.as_encoded_bytes() {
         b"" => Err(UsageError("--output needs a folder, a file or '-'".into())),
-        b"-" => Ok(Target::Stdout),
+        // As a path it is a link to what the shell redirected to, which may be a file.
+        b"-" | b"/dev/stdout" => Ok(Target::Stdout),
         _ => Ok(Target::Path(value.into())),
     }
 }
@@ -211,18 +221,25 @@ fn endpoint(user: &OsStr, host: &OsStr, port: &OsStr) -> Result<Endpoint, UsageE
 fn run(program: &str, job: &Job) -> Exit {
     signal::fail_beyond_size_limit();
     let cancel = Cancel::new();
-    let ended_by = match end_on_signals(&cancel) {
+    let ended_by = match end_on_signals(program, &cancel) {
         Ok(ended_by) => ended_by,
         Err(error) => {
             let _ = writeln!(
                 io::stderr(),
-                "{program}: cannot listen for signals: {error}"
+                "{program}: cannot listen for signals: {}",
+                Reason(&error)
             );
             return Exit::Failed;
         }
     };
     if job.loudness == Loudness::Verbose {
         let _ = write!(io::stderr(), "{program} {VERSION}\n{COPYRIGHT}\n");
+    }
+    let to_stdout = matches!(&job.what, What::Receive(place) if place.target == Target::Stdout);
+    if to_stdout && io::stdout().is_terminal() {
+        let text = "-o - is for a pipe or a file, not for a terminal: redirect standard output";
+        let _ = writeln!(io::stderr(), "{program}: {text}");
+        return Exit::Usage;
     }
     let receiving = matches!(job.what, What::Receive(_));
     let mut reporter = Reporter::new(program, job.loudness, receiving);
@@ -236,7 +253,12 @@ fn run(program: &str, job: &Job) -> Exit {
             Exit::Signal(number)
         }
         _ => {
-            reporter.error(&error);
+            match &error {
+                Error::UnsafeName { .. } => reporter.error(&format_args!(
+                    "{error}; -o FILE takes it under another name"
+                )),
+                _ => reporter.error(&error),
+            }
             Exit::from(&error)
         }
     }
@@ -275,19 +297,23 @@ fn transfer(job: &Job, cancel: &Cancel, reporter: &mut Reporter) -> Result<(), E
 }
 
 /// Lets the first signal end the job in order, and by force when that takes too long; the second one
-/// at once. The number of the signal stands in what is returned; 0 for none.
-fn end_on_signals(cancel: &Cancel) -> io::Result<Arc<AtomicU8>> {
+/// at once. A signal that comes when the file is just getting its name changes nothing any more. The
+/// number of the signal stands in what is returned; 0 for none.
+fn end_on_signals(program: &str, cancel: &Cancel) -> io::Result<Arc<AtomicU8>> {
     let termination = Termination::install()?;
     let first = Arc::new(AtomicU8::new(0));
-    let (seen, cancel) = (Arc::clone(&first), cancel.clone());
+    let (seen, cancel, program) = (Arc::clone(&first), cancel.clone(), program.to_string());
     thread::Builder::new().spawn(move || {
-        let number = u8::try_from(termination.wait()).unwrap_or_default();
-        let force = move || std::process::exit(Exit::Signal(number).code().into());
+        let mut number = u8::try_from(termination.wait()).unwrap_or_default();
         seen.store(number, Ordering::Relaxed);
-        cancel.cancel();
+        while !cancel.cancel() {
+            number = u8::try_from(termination.wait()).unwrap_or_default();
+        }
+        let force = move || end_by_force(&program, number, &cancel);
+        let late = force.clone();
         let forced = thread::Builder::new().spawn(move || {
             thread::sleep(GRACE);
-            force();
+            late();
         });
         if forced.is_ok() {
             termination.wait();
@@ -295,4 +321,19 @@ fn end_on_signals(cancel: &Cancel) -> io::Result<Arc<AtomicU8>> {
         force();
     })?;
     Ok(first)
+}
+
+/// Ends the process whatever its main thread does: that one may hang, even in writing a message.
+fn end_by_force(program: &str, number: u8, cancel: &Cancel) {
+    cancel.abandon();
+    let text = format!("{program}: ended by signal {number} before all was in order\n");
+    let (done, written) = mpsc::channel();
+    let writer = thread::Builder::new().spawn(move || {
+        let _ = io::stderr().write_all(text.as_bytes());
+        let _ = done.send(());
+    });
+    if writer.is_ok() {
+        let _ = written.recv_timeout(LAST_WORD);
+    }
+    std::process::exit(Exit::Signal(number).code().into());
 }

@@ -4,6 +4,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::transfer::PartGuard;
+
 /// Ends a job from any thread; clones end the same job. Once cancelled it stays so: take a new one
 /// for the next job.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +22,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     cancelled: bool,
-    socket: Option<TcpStream>,
+    settled: bool,
+    socket: Option<Arc<TcpStream>>,
+    part: PartGuard,
 }
 
 impl Cancel {
@@ -30,15 +34,27 @@ impl Cancel {
     }
 
     /// Ends the job: whatever it waits for on the network ends at once, and it returns
-    /// [`crate::transfer::Error::Cancelled`]. A look-up of a host name ends only by itself.
-    pub fn cancel(&self) {
+    /// [`crate::transfer::Error::Cancelled`]. A look-up of a host name ends only by itself. `false`
+    /// when a received file is just getting its name: the job ends by itself then, and well.
+    pub fn cancel(&self) -> bool {
         let mut state = self.lock();
+        if state.settled {
+            return false;
+        }
         state.cancelled = true;
         if let Some(socket) = &state.socket {
             // Fails only when the peer ended the connection before, which ends the wait too.
             let _ = socket.shutdown(Shutdown::Both);
         }
         self.shared.changed.notify_all();
+        true
+    }
+
+    /// Removes what a cancelled job has left on the disk until now, for a process that ends without
+    /// waiting for it. The job makes no file after this.
+    pub fn abandon(&self) {
+        let part = self.lock().part.clone();
+        part.abandon();
     }
 
     /// Whether [`Self::cancel`] was called.
@@ -47,12 +63,24 @@ impl Cancel {
     }
 
     /// Makes `socket` the one that [`Self::cancel`] shuts down.
-    pub(super) fn watch(&self, socket: TcpStream) {
+    pub(super) fn watch(&self, socket: Arc<TcpStream>) {
         let mut state = self.lock();
         if state.cancelled {
             let _ = socket.shutdown(Shutdown::Both);
         }
         state.socket = Some(socket);
+    }
+
+    /// Makes `part` the one that [`Self::abandon`] removes.
+    pub(super) fn guard(&self, part: PartGuard) {
+        self.lock().part = part;
+    }
+
+    /// From now on the job is not cancelled any more; `false` when it was before.
+    pub(super) fn settle(&self) -> bool {
+        let mut state = self.lock();
+        state.settled = !state.cancelled;
+        state.settled
     }
 
     /// Lets go of the socket, so that it is closed when its owner closes it.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Cancel;
@@ -18,20 +19,21 @@ const VERDICT_PATIENCE: u32 = 10;
 /// The socket, with a limit to its silence.
 #[derive(Debug)]
 pub(super) struct Connection<'a> {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     cancel: &'a Cancel,
     idle: Option<Duration>,
 }
 
 impl<'a> Connection<'a> {
     /// A connection that [`Cancel::cancel`] ends.
-    pub(super) fn new(stream: TcpStream, cancel: &'a Cancel) -> io::Result<Self> {
-        cancel.watch(stream.try_clone()?);
-        Ok(Self {
+    pub(super) fn new(stream: TcpStream, cancel: &'a Cancel) -> Self {
+        let stream = Arc::new(stream);
+        cancel.watch(Arc::clone(&stream));
+        Self {
             stream,
             cancel,
             idle: None,
-        })
+        }
     }
 
     /// From now on a silence of `idle` is an error of the kind `TimedOut`; `None` for never.
@@ -75,7 +77,7 @@ impl<'a> Connection<'a> {
                 break;
             }
             self.stream.set_read_timeout(Some(left))?;
-            match self.stream.read(&mut scratch) {
+            match (&*self.stream).read(&mut scratch) {
                 Ok(0) => break,
                 Ok(count) => drained += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -89,7 +91,7 @@ impl<'a> Connection<'a> {
 impl Link for Connection<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.stream.read(buffer) {
+            match (&*self.stream).read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.timed_out(error)),
                 Ok(count) => return Ok(count),
@@ -100,7 +102,7 @@ impl Link for Connection<'_> {
     fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let before = net::unsent(&self.stream);
-            match self.stream.write(bytes) {
+            match (&*self.stream).write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -116,6 +118,14 @@ impl Link for Connection<'_> {
             }
         }
         Ok(())
+    }
+
+    fn readable(&mut self) -> io::Result<bool> {
+        net::readable(&self.stream)
+    }
+
+    fn settle(&mut self) -> bool {
+        self.cancel.settle()
     }
 
     fn all_written(&mut self) {

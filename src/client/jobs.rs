@@ -73,6 +73,7 @@ pub fn recv_file(
 ) -> Result<Received, Error> {
     uncancelled(cancel, || {
         let store = Store::open(place)?;
+        cancel.guard(store.guard());
         let mut connection = listen(endpoint, cancel, observer)?;
         Event::Matched.tell(observer)?;
         let (header, stored) = v1::receive(&mut connection, &store, observer)?;
@@ -101,9 +102,9 @@ fn call<'a>(
     let start = Instant::now();
     loop {
         match call_once(endpoint, cancel, observer) {
-            Err(Error::NobodyWaits) if goes_on(endpoint.wait, start) => {
+            Err(Error::NobodyWaits) if !left(endpoint.wait, start).is_zero() => {
                 Event::NobodyYet.tell(observer)?;
-                cancel.pause(until_next_call()?);
+                cancel.pause(until_next_call()?.min(left(endpoint.wait, start)));
             }
             done => return done,
         }
@@ -113,11 +114,12 @@ fn call<'a>(
     }
 }
 
-fn goes_on(wait: Wait, start: Instant) -> bool {
+/// How long the sender goes on calling.
+fn left(wait: Wait, start: Instant) -> Duration {
     match wait {
-        Wait::Usual => false,
-        Wait::For(time) => start.elapsed() < time,
-        Wait::Forever => true,
+        Wait::Usual => Duration::ZERO,
+        Wait::For(time) => time.saturating_sub(start.elapsed()),
+        Wait::Forever => Duration::MAX,
     }
 }
 
@@ -164,7 +166,7 @@ fn listen<'a>(
     Event::Waiting.tell(observer)?;
     match (connection.await_readable(), within) {
         (Ok(true), _) => {}
-        (Ok(false), _) => return Err(ended("the relay ended it before a sender came")),
+        (Ok(false), _) => return Err(ended("a sender came and left, or the relay ended it")),
         (Err(error), Some(within)) if error.kind() == io::ErrorKind::TimedOut => {
             return Err(Error::NobodyCame { within });
         }
@@ -185,7 +187,7 @@ fn greet<'a>(
     let relay = &dial::shown(endpoint);
     Event::Connecting { relay }.tell(observer)?;
     let stream = dial::dial(endpoint, cancel)?;
-    let mut connection = Connection::new(stream, cancel).map_err(Error::Lost)?;
+    let mut connection = Connection::new(stream, cancel);
     let id = endpoint.user.clone();
     let hello = Hello { role, id }.encode();
     connection.write_all(&hello).map_err(Error::Lost)?;

@@ -178,7 +178,7 @@ impl fmt::Display for Error {
             ),
             Self::UnsafeName { name, error } => write!(
                 f,
-                "refused the file name '{}': {error}; -o FILE takes it under another name",
+                "refused the file name '{}': {error}",
                 Printable(name)
             ),
             Self::Cancelled => f.write_str("cancelled"),
@@ -209,7 +209,8 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// An error of the system, without its number, as the end of a sentence.
-struct Reason<'a>(&'a io::Error);
+#[derive(Debug)]
+pub struct Reason<'a>(pub &'a io::Error);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

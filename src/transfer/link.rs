@@ -17,6 +17,17 @@ pub trait Link {
     /// When the connection is lost.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
 
+    /// Whether something is there to be read, be it the end, told without waiting.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    fn readable(&mut self) -> io::Result<bool>;
+
+    /// From here on nobody on this side ends the link; `false` when somebody has before.
+    fn settle(&mut self) -> bool {
+        true
+    }
+
     /// Says that all data was written, and that the next silence may be long: what was written may
     /// still be on its way, where nobody sees it move.
     fn all_written(&mut self) {}

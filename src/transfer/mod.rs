@@ -13,10 +13,10 @@ mod source;
 mod store;
 pub mod v1;
 
-pub use self::error::{Error, Kind};
+pub use self::error::{Error, Kind, Reason};
 pub use self::event::{Event, Observer};
 pub use self::link::Link;
 pub use self::name::{Name, NameError, fit_name, safe_name};
 pub use self::source::Source;
-pub use self::store::{Place, Sink, Store, Stored, Target};
+pub use self::store::{PartGuard, Place, Sink, Store, Stored, Target};
 pub use crate::wire::{HeaderError, IdError, Printable, UserId};

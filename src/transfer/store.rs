@@ -4,20 +4,20 @@
 //! in the folder of its final name. It gets that name only when it is whole and its checksum held;
 //! else it is removed. Nothing is synced to the disk: that is for version 2 to promise.
 
+mod part;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{self, Path, PathBuf};
+use std::sync::Arc;
 
+use self::part::Part;
+pub use self::part::PartGuard;
 use super::error::Error;
-use super::name::{self, NameError, safe_name};
+use super::name::{NameError, safe_name};
+use crate::sys::fs as system;
 use crate::sys::fs::Dir;
-use crate::sys::{fs as system, random};
-
-/// How many names `NAME (1)`, `NAME (2)`, ... are tried beside an existing one.
-const ATTEMPTS: u32 = 9999;
-/// Length of `.`, 8 hex digits and `.part`, in bytes.
-const PART_SUFFIX: usize = 14;
 
 /// What the user said about where to put a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,13 +53,14 @@ impl Default for Place {
 pub struct Store {
     kind: Kind,
     overwrite: bool,
+    guard: PartGuard,
 }
 
 #[derive(Debug)]
 enum Kind {
     /// The name comes from the sender, or is `fixed`.
     Folder {
-        dir: Dir,
+        dir: Arc<Dir>,
         path: PathBuf,
         fixed: Option<OsString>,
     },
@@ -71,16 +72,25 @@ impl Store {
     /// Opens a place.
     ///
     /// # Errors
-    /// [`Error::File`] when there is no such folder, or it takes no file.
+    /// [`Error::File`] when there is no such folder, or it takes no file, or standard output is closed.
     pub fn open(place: &Place) -> Result<Self, Error> {
         let kind = match &place.target {
-            Target::Stdout => Kind::Stdout,
+            Target::Stdout => {
+                open_stdout()?;
+                Kind::Stdout
+            }
             Target::Path(path) => Kind::open(path)?,
         };
         Ok(Self {
             kind,
             overwrite: place.overwrite,
+            guard: PartGuard::default(),
         })
+    }
+
+    /// What removes the part files of this place when their owner hangs.
+    pub fn guard(&self) -> PartGuard {
+        self.guard.clone()
     }
 
     /// Makes ready to receive the file that the sender calls `name`.
@@ -90,12 +100,7 @@ impl Store {
     /// file can be made.
     pub fn create(&self, name: &[u8]) -> Result<Sink<'_>, Error> {
         let (dir, folder, fixed) = match &self.kind {
-            Kind::Stdout => {
-                let path = PathBuf::from("standard output");
-                let file = system::stdout().map_err(|error| Error::file(&path, error))?;
-                let end = End::Stdout;
-                return Ok(Sink { file, path, end });
-            }
+            Kind::Stdout => return open_stdout(),
             Kind::Existing(path) => return open_existing(path),
             Kind::Folder { dir, path, fixed } => (dir, path, fixed),
         };
@@ -108,19 +113,9 @@ impl Store {
         };
         let path = folder.join(&wanted);
         let failed = |error| Error::file(&path, error);
-        if self.overwrite {
-            check_replaceable(&path).map_err(failed)?;
-        }
-        let name = part_name(&wanted).map_err(failed)?;
-        let file = dir.create_private(&name).map_err(failed)?;
-        let end = End::Name(Part {
-            dir,
-            folder,
-            name,
-            wanted,
-            overwrite: self.overwrite,
-            named: false,
-        });
+        let (part, file) =
+            Part::create(&self.guard, dir, folder, wanted, self.overwrite).map_err(failed)?;
+        let end = End::Name(part);
         Ok(Sink { file, path, end })
     }
 }
@@ -128,6 +123,8 @@ impl Store {
 impl Kind {
     fn open(path: &Path) -> Result<Self, Error> {
         let failed = |error| Error::file(path, error);
+        let followed = follow(path).map_err(failed)?;
+        let path = followed.as_deref().unwrap_or(path);
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => Ok(Self::Folder {
                 dir: open_folder(path)?,
@@ -154,15 +151,30 @@ impl Kind {
     }
 }
 
+/// Where a link that the user named leads, when that is a file: it is what is meant, not the link.
+fn follow(path: &Path) -> io::Result<Option<PathBuf>> {
+    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Ok(None);
+    }
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => fs::canonicalize(path).map(Some),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(io::Error::other(
+            "is a link to a file that is not there: make that file, or remove the link",
+        )),
+        Err(error) => Err(error),
+    }
+}
+
 /// Opens a folder that takes files, which only a file in it can tell: permissions are not all that
 /// keeps one out.
-fn open_folder(path: &Path) -> Result<Dir, Error> {
+fn open_folder(path: &Path) -> Result<Arc<Dir>, Error> {
     let open = || {
         let dir = Dir::open(path)?;
-        let probe = part_name(OsStr::new("p2pxfer"))?;
+        let probe = part::part_name(OsStr::new("p2pxfer"))?;
         drop(dir.create_private(&probe)?);
         dir.remove(&probe)?;
-        Ok(dir)
+        Ok(Arc::new(dir))
     };
     open().map_err(|error| Error::file(path, error))
 }
@@ -187,51 +199,16 @@ fn open_existing(path: &Path) -> Result<Sink<'_>, Error> {
     })
 }
 
+fn open_stdout() -> Result<Sink<'static>, Error> {
+    let path = PathBuf::from("standard output");
+    let file = system::stdout().map_err(|error| Error::file(&path, error))?;
+    let end = End::Stdout;
+    Ok(Sink { file, path, end })
+}
+
 fn local_name(name: &[u8]) -> Result<OsString, NameError> {
     let name = safe_name(name)?;
     system::file_name(name.as_bytes()).ok_or(NameError::NotUnicode)
-}
-
-/// Fails early where the rename would fail late, or would replace more than a file.
-fn check_replaceable(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => Err(io::Error::other(
-            "is not a regular file and is not replaced: name it with -o to write into it",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// A name that nobody else uses, beside the final one.
-fn part_name(wanted: &OsStr) -> io::Result<OsString> {
-    let mut random = [0; 4];
-    random::fill(&mut random)?;
-    let mut name = shortened(wanted, name::LONGEST - PART_SUFFIX)?;
-    name.push(format!(".{:08x}.part", u32::from_ne_bytes(random)));
-    Ok(name)
-}
-
-/// `NAME (number).EXT`.
-fn numbered(wanted: &OsStr, number: u32) -> io::Result<OsString> {
-    let path = Path::new(wanted);
-    let mut tail = OsString::from(format!(" ({number})"));
-    if let Some(extension) = path.extension() {
-        tail.push(".");
-        tail.push(extension);
-    }
-    let room = name::LONGEST.saturating_sub(tail.as_encoded_bytes().len());
-    let mut name = shortened(path.file_stem().unwrap_or(wanted), room)?;
-    name.push(tail);
-    Ok(name)
-}
-
-fn shortened(name: &OsStr, longest: usize) -> io::Result<OsString> {
-    let bytes = name.as_encoded_bytes();
-    if bytes.len() <= longest {
-        return Ok(name.to_os_string());
-    }
-    system::file_name(name::cut(bytes, longest)).ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// A file that is being received. Dropped before [`Sink::commit`], it leaves nothing behind.
@@ -285,59 +262,6 @@ impl Sink<'_> {
             End::Name(part) => part.commit(file).map_err(|error| Error::file(&path, error)),
             End::Existing => Ok(in_place(Some(path))),
             End::Stdout => Ok(in_place(None)),
-        }
-    }
-}
-
-/// A file under its part name, which it has until it is dropped or named.
-#[derive(Debug)]
-struct Part<'a> {
-    dir: &'a Dir,
-    folder: &'a Path,
-    name: OsString,
-    wanted: OsString,
-    overwrite: bool,
-    named: bool,
-}
-
-impl Part<'_> {
-    fn commit(mut self, file: File) -> io::Result<Stored> {
-        // On file systems without permissions this fails, and a file that stays private is whole too.
-        let _ = self.dir.share(&file, &part_name(&self.wanted)?);
-        drop(file);
-        let name = self.take_name()?;
-        self.named = true;
-        Ok(Stored {
-            renamed: name != self.wanted,
-            path: Some(self.folder.join(name)),
-        })
-    }
-
-    fn take_name(&self) -> io::Result<OsString> {
-        let taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
-        let wanted = self.wanted.clone();
-        if self.overwrite {
-            return self.dir.rename(&self.name, &wanted).map(|()| wanted);
-        }
-        match self.dir.rename_new(&self.name, &wanted) {
-            Err(error) if taken(&error) => {}
-            done => return done.map(|()| wanted),
-        }
-        for number in 1..=ATTEMPTS {
-            let name = numbered(&wanted, number)?;
-            match self.dir.rename_new(&self.name, &name) {
-                Err(error) if taken(&error) => {}
-                done => return done.map(|()| name),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
-    }
-}
-
-impl Drop for Part<'_> {
-    fn drop(&mut self) {
-        if !self.named {
-            let _ = self.dir.remove(&self.name);
         }
     }
 }

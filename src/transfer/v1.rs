@@ -69,7 +69,7 @@ impl Sender {
         answer
     }
 
-    /// How much data is to be sent now, in bytes; 0 while something else is due.
+    /// How much data is to be sent now, in bytes; 0 when none is left or something else is due.
     pub fn poll_data(&self) -> u64 {
         match self.state {
             Sending::Data => self.left,
@@ -77,12 +77,16 @@ impl Sender {
         }
     }
 
-    /// Takes note of data that goes to the wire, at most [`Self::poll_data`] bytes. After the last of
-    /// it comes the checksum field, to be sent next.
-    pub fn handle_data(&mut self, data: &[u8]) -> Option<[u8; NUMBER_WIDTH]> {
+    /// Takes note of data that goes to the wire, at most [`Self::poll_data`] bytes.
+    pub fn handle_data(&mut self, data: &[u8]) {
         debug_assert!(data.len() as u64 <= self.poll_data());
         self.checksum.update(data);
         self.left = self.left.saturating_sub(data.len() as u64);
+    }
+
+    /// The checksum field, once, when all data went: to be sent next. A byte from the receiver before
+    /// this is no verdict.
+    pub fn poll_checksum(&mut self) -> Option<[u8; NUMBER_WIDTH]> {
         (self.state == Sending::Data && self.left == 0).then(|| {
             self.state = Sending::Verdict;
             self.checksum.encode()
@@ -228,18 +232,21 @@ pub fn send(
     }
     let mut buffer = vec![0; BLOCK];
     let checksum = loop {
+        if link.readable().map_err(Error::Lost)? {
+            return Err(refusal(read_answer(link, &mut sender)?));
+        }
+        if let Some(checksum) = sender.poll_checksum() {
+            break checksum;
+        }
         let most = usize::try_from(sender.poll_data()).map_or(BLOCK, |left| left.min(BLOCK));
         let count = source.read(&mut buffer[..most])?;
         let data = &buffer[..count];
-        let checksum = sender.handle_data(data);
+        sender.handle_data(data);
         if let Err(error) = link.write_all(data) {
             return Err(last_word(link, &mut sender, error));
         }
         let done = total - sender.left;
         Event::Progress { done, total }.tell(observer)?;
-        if let Some(checksum) = checksum {
-            break checksum;
-        }
     };
     if let Err(error) = link.write_all(&checksum) {
         return Err(last_word(link, &mut sender, error));
@@ -347,6 +354,10 @@ fn receive_file(
                 (Received::Checksum { holds: false }, _) => return Err(Error::Checksum),
                 (Received::Checksum { holds: true }, _) => {
                     let (header, sink) = file.ok_or_else(Error::ended)?;
+                    // The file, its verdict and the exit status must agree.
+                    if !link.settle() {
+                        return Err(Error::Cancelled);
+                    }
                     return Ok((header, sink.commit()?));
                 }
                 _ => {}
@@ -365,7 +376,8 @@ mod tests {
             assert_eq!(sender.handle_answer(YES), Answer::SendData);
         }
         if state == Sending::Verdict {
-            assert!(sender.handle_data(b"abc").is_some());
+            sender.handle_data(b"abc");
+            assert!(sender.poll_checksum().is_some());
         }
         if state == Sending::Nothing {
             assert_eq!(sender.handle_answer(b'?'), Answer::Unexpected);
@@ -400,13 +412,13 @@ mod tests {
     fn data_is_asked_for_only_after_the_yes_and_ends_in_its_checksum() {
         assert_eq!(sender_in(Sending::HeaderAnswer).poll_data(), 0);
         let mut sender = sender_in(Sending::Data);
-        assert_eq!(sender.handle_data(b"ab"), None);
-        assert_eq!(sender.poll_data(), 1);
-        assert_eq!(
-            sender.handle_data(b"c"),
-            Some(*b"294\0\0\0\0\0\0\0\0\0\0\0\0\0")
-        );
+        sender.handle_data(b"ab");
+        assert_eq!((sender.poll_data(), sender.poll_checksum()), (1, None));
+        sender.handle_data(b"c");
         assert_eq!(sender.poll_data(), 0);
+        let checksum = *b"294\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        assert_eq!(sender.poll_checksum(), Some(checksum));
+        assert_eq!(sender.poll_checksum(), None);
     }
 
     #[test]

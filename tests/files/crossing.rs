@@ -9,7 +9,7 @@ use super::program::{Program, receive, send};
 use super::temp::TempDir;
 
 /// More than all the buffers between a sender and a receiver hold, in bytes.
-pub(crate) const LONG: u64 = 64_000_000;
+pub(crate) const LONG: u64 = 160_000_000;
 /// How much of it passes before it is held, in bytes.
 const HELD_AT: u64 = 1_000_000;
 

@@ -26,7 +26,7 @@ fn assert_lost(end: &End) {
 }
 
 fn when_the_receiver_is_ended_the_sender_loses_the_connection(backend: &str) {
-    for (name, status) in [("KILL", KILLED), ("TERM", 143), ("INT", 130)] {
+    for (name, status) in [("KILL", KILLED), ("TERM", 143), ("INT", 130), ("QUIT", 131)] {
         let held = Held::start(backend, &[]);
         held.receiver.signal(name);
         held.gate.open();

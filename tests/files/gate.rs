@@ -79,8 +79,12 @@ fn pass(listener: &TcpListener, relay: SocketAddr, allowance: &Allowance) -> io:
         stream.set_nodelay(true)?;
     }
     thread::scope(|scope| {
-        scope.spawn(|| ended(&sender, io::copy(&mut &relay, &mut &sender)));
-        ended(&relay, hold(&sender, &relay, allowance));
+        let both = [&sender, &relay];
+        scope.spawn(move || {
+            let [mut to, mut from] = both;
+            ended(both, both[0], io::copy(&mut from, &mut to));
+        });
+        ended(both, both[1], hold(both[0], both[1], allowance));
     });
     Ok(())
 }
@@ -99,11 +103,13 @@ fn hold(mut from: &TcpStream, mut to: &TcpStream, allowance: &Allowance) -> io::
     }
 }
 
-/// Passes the end of one way on: an end as an end, an error as the end of both ways.
-fn ended(to: &TcpStream, result: io::Result<u64>) {
-    let how = match result {
-        Ok(_) => Shutdown::Write,
-        Err(_) => Shutdown::Both,
-    };
-    let _ = to.shutdown(how);
+/// Passes the end of one way on: an end as an end, an error as the end of both connections.
+fn ended(both: [&TcpStream; 2], to: &TcpStream, result: io::Result<u64>) {
+    if result.is_ok() {
+        let _ = to.shutdown(Shutdown::Write);
+    } else {
+        for stream in both {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
 }

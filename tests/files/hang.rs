@@ -2,12 +2,15 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::common::Relay;
+use super::common::{Relay, read, wait_until};
+use super::crossing::{names, part_length};
 use super::played;
-use super::program::{Program, command, receive};
+use super::program::{Program, command, listen, receive, with_words};
 use super::temp::TempDir;
 
 /// How long an orderly end may take before the program ends by force.
@@ -44,7 +47,9 @@ fn one_signal_ends_a_program_that_hangs_after_two_seconds() {
     let hanging = hanging();
     let begin = Instant::now();
     hanging.receiver.signal("INT");
-    assert_eq!(hanging.receiver.end().status, 130);
+    let end = hanging.receiver.end();
+    assert_eq!(end.status, 130);
+    assert!(end.said.contains("ended by signal 2"), "{end:?}");
     let after = begin.elapsed();
     assert!(after >= GRACE, "only {after:?}");
     assert!(after < 3 * GRACE, "{after:?}");
@@ -62,6 +67,62 @@ fn a_second_signal_ends_a_program_that_hangs_at_once() {
     let after = begin.elapsed();
     assert_eq!(hanging.receiver.end().status, 130);
     assert!(after < GRACE, "{after:?}");
+}
+
+/// Keeps the receiver from its end: it cannot write that all data is there.
+fn hanging_in_a_message() -> (Program, Relay, TempDir, TcpStream, UnixStream) {
+    let (relay, folder) = (Relay::start("threads", &[]), TempDir::new());
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut receive = with_words(command("recv_r"), "-", relay.address, &["-v"]);
+    receive.arg("-o").arg(folder.path());
+    receive.stderr(OwnedFd::from(theirs.try_clone().unwrap()));
+    let receiver = listen(&relay, receive);
+    let mut sender = played::sender(&relay);
+    sender.write_all(&played::header("file.bin", 2)).unwrap();
+    wait_until("there is a part", || names(folder.path()).len() == 1);
+    theirs.set_nonblocking(true).unwrap();
+    while (&theirs).write(&[b'x'; 4096]).is_ok() {}
+    while (&theirs).write(b"x").is_ok() {}
+    theirs.set_nonblocking(false).unwrap();
+    sender.write_all(b"ab").unwrap();
+    wait_until("the data is there", || part_length(folder.path()) == 2);
+    (receiver, relay, folder, sender, ours)
+}
+
+#[test]
+fn a_forced_end_leaves_no_part_whether_by_time_or_by_a_second_signal() {
+    for many in [false, true] {
+        let (mut receiver, _relay, folder, _sender, _ours) = hanging_in_a_message();
+        receiver.signal("TERM");
+        while many && receiver.runs() {
+            receiver.signal("TERM");
+        }
+        assert_eq!(receiver.end().status, 143);
+        assert_eq!(names(folder.path()), [""; 0], "{many}");
+    }
+}
+
+#[test]
+fn signals_after_the_file_has_its_name_change_nothing() {
+    let (relay, folder) = (Relay::start("threads", &[]), TempDir::new());
+    let receiver = receive(&relay, folder.path(), &[]);
+    let mut sender = played::sender(&relay);
+    sender.write_all(&played::header("file.bin", 2)).unwrap();
+    sender
+        .write_all(b"ab195\0\0\0\0\0\0\0\0\0\0\0\0\0")
+        .unwrap();
+    // It waits now for the sender's end, which does not come.
+    assert_eq!(read(&mut sender, 2), b"OO");
+    let begin = Instant::now();
+    for _ in 0..3 {
+        receiver.signal("TERM");
+        receiver.signal("INT");
+    }
+    let end = receiver.end();
+    assert_eq!(end.status, 0, "{end:?}");
+    assert!(end.said.contains("received 'file.bin' (2 bytes"), "{end:?}");
+    assert!(begin.elapsed() < 3 * GRACE);
+    assert_eq!(names(folder.path()), ["file.bin"]);
 }
 
 #[cfg(target_os = "linux")]

@@ -25,5 +25,7 @@ mod faults;
 mod hang;
 #[cfg(unix)]
 mod pace;
+#[cfg(unix)]
+mod place;
 #[cfg(target_os = "linux")]
 mod terminal;

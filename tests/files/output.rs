@@ -4,6 +4,8 @@ use std::process::{Command, Stdio};
 
 use super::common::{Relay, on_every_backend};
 use super::content;
+#[cfg(unix)]
+use super::program::quiet;
 use super::program::{Program, await_receiver, command, listen, send, with_words};
 use super::temp::TempDir;
 
@@ -28,6 +30,27 @@ fn standard_output_that_nobody_reads_is_a_local_file_error(backend: &str) {
         "{received:?}"
     );
     assert!([5, 6].contains(&sent.status), "{sent:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn closed_standard_output_is_found_before_a_sender_is_waited_for_and_dev_null_is_not_it() {
+    let shell = |redirection: &str, address| {
+        let mut shell = quiet(Command::new("sh"));
+        shell.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")]);
+        shell.arg(command("recv_r").get_program());
+        with_words(shell, "-", address, &["-o", "-"])
+    };
+    let relay = Relay::start("threads", &[]);
+    let end = Program::start(shell(">&-", relay.address)).end();
+    assert_eq!(end.status, 7, "{end:?}");
+    assert!(end.said.contains("standard output: is closed"), "{end:?}");
+    let from = TempDir::new();
+    let source = from.path().join("file.bin");
+    content::write(&source, 13);
+    let receiver = listen(&relay, shell(">/dev/null", relay.address));
+    assert_eq!(send(&source, relay.address, &[]).end().status, 0);
+    assert_eq!(receiver.end().status, 0);
 }
 
 fn standard_error_that_nobody_reads_costs_no_file(backend: &str) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::common::Relay;
 use super::content;
 use super::gate::Gate;
-use super::program::{command, listen, quiet, send, skip, with_words};
+use super::program::{Program, command, listen, quiet, send, skip, with_words};
 use super::temp::TempDir;
 
 const LENGTH: usize = 10_000_000;
@@ -35,6 +35,18 @@ fn quoted(word: &std::ffi::OsStr) -> String {
     format!("'{}'", word.to_str().expect("a path of our own"))
 }
 
+fn has_script() -> bool {
+    let there = Command::new("script")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    let there = there.is_ok_and(|status| status.success());
+    if !there {
+        skip("files/terminal: script(1) of util-linux not installed");
+    }
+    there
+}
+
 fn on_a_terminal(command: &Command, output: &Path) -> Command {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let line: Vec<_> = words.map(quoted).collect();
@@ -46,12 +58,7 @@ fn on_a_terminal(command: &Command, output: &Path) -> Command {
 
 #[test]
 fn on_a_terminal_one_line_is_redrawn() {
-    let there = Command::new("script")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    if !there.is_ok_and(|status| status.success()) {
-        skip("files/terminal: script(1) of util-linux not installed");
+    if !has_script() {
         return;
     }
     let (relay, to) = (Relay::start("threads", &[]), TempDir::new());
@@ -64,10 +71,11 @@ fn on_a_terminal_one_line_is_redrawn() {
     let end = receiver.end();
     assert_eq!(end.status, 0, "{end:?}");
     let shown = std::fs::read_to_string(shown).unwrap();
-    // The line that was redrawn, and the result.
+    // What it waits for, the line that was redrawn, and the result.
     let lines: Vec<_> = shown.split("\r\n").collect();
-    assert_eq!(lines.len(), 3, "{shown:?}");
-    let drawn: Vec<_> = lines[0]
+    assert_eq!(lines.len(), 4, "{shown:?}");
+    assert_eq!(lines[0], "recv_r: waiting for a sender");
+    let drawn: Vec<_> = lines[1]
         .split('\r')
         .filter(|text| !text.is_empty())
         .collect();
@@ -86,9 +94,24 @@ fn on_a_terminal_one_line_is_redrawn() {
     }
     assert!(drawn.last().unwrap().contains("100%"), "{drawn:#?}");
     assert!(
-        lines[1].starts_with("recv_r: received 'file.bin' (10000000 bytes, "),
+        lines[2].starts_with("recv_r: received 'file.bin' (10000000 bytes, "),
         "{shown:?}"
     );
+}
+
+#[test]
+fn raw_bytes_are_not_written_to_a_terminal() {
+    if !has_script() {
+        return;
+    }
+    let relay = Relay::start("threads", &[]);
+    let folder = TempDir::new();
+    let output = folder.path().join("shown");
+    let receive = with_words(command("recv_r"), "-", relay.address, &["-o", "-"]);
+    let end = Program::start(on_a_terminal(&receive, &output)).end();
+    let shown = std::fs::read_to_string(&output).unwrap();
+    assert_eq!(end.status, 2, "{shown:?}");
+    assert!(shown.contains("not for a terminal"), "{shown:?}");
 }
 
 #[test]

@@ -317,7 +317,7 @@ mod signals {
 
     #[test]
     fn a_signal_ends_a_waiting_receiver_with_128_and_its_number() {
-        for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129), ("QUIT", 131)] {
             let folder = Folder::new();
             let relay = Relay::start();
             let args = ["-", "alice", "127.0.0.1", &port(&relay)];

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 
-use p2pxfer::client::{Cancel, Received, recv_file};
+use p2pxfer::client::{Cancel, Received, recv_file, send_file};
 use p2pxfer::transfer::{Error, Event, HeaderError, Link, NameError, Source, Store, v1};
 
 use crate::jobs::{endpoint, into};
@@ -19,6 +19,8 @@ struct Script {
     heard: Vec<u8>,
     /// After this many bytes the peer hears no more.
     deaf_after: usize,
+    /// After this many bytes the peer answers without being asked.
+    speaks_after: usize,
     finished: bool,
 }
 
@@ -29,6 +31,7 @@ impl Script {
             at: 0,
             heard: Vec::new(),
             deaf_after: usize::MAX,
+            speaks_after: usize::MAX,
             finished: false,
         }
     }
@@ -50,6 +53,10 @@ impl Link for Script {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         Ok(())
+    }
+
+    fn readable(&mut self) -> io::Result<bool> {
+        Ok(self.heard.len() >= self.speaks_after && self.at < self.said.len())
     }
 
     fn finish(&mut self) {
@@ -199,6 +206,47 @@ fn a_receiver_that_closes_at_any_byte_is_lost_or_has_refused_when_it_said_so() {
     }
 }
 
+#[test]
+fn an_answer_before_the_checksum_is_never_a_success() {
+    let folder = Folder::new();
+    let path = folder.file("long.bin", &[1; 600_000]);
+    for speaks_after in [48, 48 + 1, 48 + 300_000, 48 + 600_000] {
+        for (said, status) in [(&b"OO"[..], 8), (b"OX", 5), (b"O", 4)] {
+            let mut link = Script::new(said);
+            link.speaks_after = speaks_after;
+            let mut source = Source::open(&path).unwrap();
+            let error = v1::send(&mut link, &mut source, &mut ignore).unwrap_err();
+            assert_eq!(error.kind().number(), status, "{speaks_after}: {error:?}");
+            if status != 4 {
+                // At most the block that was on its way then, and no checksum.
+                assert!(link.heard.len() < speaks_after + 300_000);
+                assert!(link.heard.len() <= 48 + 600_000);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_receiver_that_answers_twice_and_reads_nothing_has_not_got_the_file() {
+    let folder = Folder::new();
+    let path = folder.file("a", &[1; 3_000_000]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = endpoint(listener.local_addr().unwrap().port());
+    thread::scope(|scope| {
+        let relay = scope.spawn(|| {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut [0; 7]).unwrap();
+            stream.write_all(b"O").unwrap();
+            stream.read_exact(&mut [0; 48]).unwrap();
+            stream.write_all(b"OO").unwrap();
+            stream
+        });
+        let error = send_file(&endpoint, &path, &Cancel::new(), &mut ignore).unwrap_err();
+        assert!(matches!(error, Error::UnexpectedAnswer(b'O')), "{error:?}");
+        drop(relay.join().unwrap());
+    });
+}
+
 /// Plays the relay and the sender on one socket.
 fn over_socket(folder: &Path, play: impl FnOnce(TcpStream) + Send) -> Result<Received, Error> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -248,7 +296,10 @@ fn a_relay_that_ends_or_refuses_is_told_from_a_sender_that_does() {
     let folder = Folder::new();
     let result = over_socket(folder.path(), drop);
     let text = result.unwrap_err().to_string();
-    assert!(text.contains("before a sender came"), "{text}");
+    assert!(
+        text.contains("a sender came and left, or the relay ended it"),
+        "{text}"
+    );
     let result = over_socket(folder.path(), |mut stream| stream.write_all(b"X").unwrap());
     assert!(matches!(result, Err(Error::RefusedByRelay)), "{result:?}");
 }

@@ -61,7 +61,11 @@ impl Dir {
     /// `AlreadyExists` when `to` is taken; `from` is left as it was.
     pub fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         match fs::hard_link(self.at(from)?, self.at(to)?) {
-            Ok(()) => return self.remove(from),
+            Ok(()) => {
+                // The file has its name; that it may keep the other one too undoes nothing.
+                let _ = self.remove(from);
+                return Ok(());
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
             Err(_) => {}
         }
@@ -90,6 +94,36 @@ impl Dir {
     }
 }
 
+/// Closes a file, and says what a drop would not: that some of it could not be written.
+///
+/// # Errors
+/// What the system says; the file is closed all the same.
+#[cfg(unix)]
+pub fn close(file: File) -> io::Result<()> {
+    use std::ffi::c_int;
+    use std::os::fd::IntoRawFd;
+
+    // SAFETY: it is in every C library that Rust's own standard library links, with this type.
+    unsafe extern "C" {
+        fn close(descriptor: c_int) -> c_int;
+    }
+    // SAFETY: the descriptor was the file's alone, which gave it up.
+    match unsafe { close(file.into_raw_fd()) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Closes a file.
+///
+/// # Errors
+/// None on this platform.
+#[cfg(not(unix))]
+pub fn close(file: File) -> io::Result<()> {
+    drop(file);
+    Ok(())
+}
+
 /// Bytes from elsewhere as a file name of this system; `None` when it has no such names.
 pub fn file_name(bytes: &[u8]) -> Option<OsString> {
     #[cfg(unix)]
@@ -102,7 +136,7 @@ pub fn file_name(bytes: &[u8]) -> Option<OsString> {
 /// Standard output without a buffer.
 ///
 /// # Errors
-/// When no descriptor can be had.
+/// When it is closed, or no descriptor can be had.
 pub fn stdout() -> io::Result<File> {
     #[cfg(unix)]
     let owned = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned()?;
@@ -111,7 +145,29 @@ pub fn stdout() -> io::Result<File> {
     #[cfg(not(any(unix, windows)))]
     return Err(io::ErrorKind::Unsupported.into());
     #[cfg(any(unix, windows))]
-    Ok(File::from(owned))
+    {
+        let file = File::from(owned);
+        match stands_for_closed(&file)? {
+            true => Err(io::Error::other("is closed")),
+            false => Ok(file),
+        }
+    }
+}
+
+/// Whether the standard library put this in the place of a descriptor that was closed when the
+/// program began: that is `/dev/null`, open for reading too, which no shell's redirection is.
+#[cfg(unix)]
+fn stands_for_closed(mut file: &File) -> io::Result<bool> {
+    use std::io::Read;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let metadata = file.metadata()?;
+    let null = fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev());
+    Ok(metadata.file_type().is_char_device() && null && file.read(&mut [0]).is_ok())
+}
+
+#[cfg(windows)]
+fn stands_for_closed(_: &File) -> io::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(test)]

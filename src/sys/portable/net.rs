@@ -85,6 +85,17 @@ pub fn peer_gone(stream: &TcpStream) -> bool {
     gone || stream.set_nonblocking(false).is_err()
 }
 
+/// Whether a read would return at once: with bytes, at the end, or with an error.
+///
+/// # Errors
+/// What the system says.
+pub fn readable(stream: &TcpStream) -> io::Result<bool> {
+    stream.set_nonblocking(true)?;
+    let peeked = stream.peek(&mut [0]);
+    stream.set_nonblocking(false)?;
+    Ok(!peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
+}
+
 /// `None`: the standard library cannot tell.
 pub fn unread(_: &TcpStream) -> Option<usize> {
     None
@@ -109,4 +120,29 @@ pub fn reset(stream: &TcpStream) {
 /// `None`: the limit cannot be asked for here.
 pub fn raise_descriptor_limit() -> Option<u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn what_can_be_read_is_told_without_waiting() {
+        let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut theirs = connect(address, Duration::from_secs(5), &|| false).unwrap();
+        let ours = listener.accept().unwrap().0;
+        assert!(!readable(&ours).unwrap());
+        theirs.write_all(b"x").unwrap();
+        ours.peek(&mut [0]).unwrap();
+        assert!(readable(&ours).unwrap());
+        assert_eq!((&ours).read(&mut [0]).unwrap(), 1);
+        assert!(!readable(&ours).unwrap());
+        drop(theirs);
+        assert_eq!(ours.peek(&mut [0]).unwrap(), 0);
+        assert!(readable(&ours).unwrap());
+    }
 }

@@ -16,9 +16,10 @@ mod unix {
     use std::os::unix::net::UnixStream;
     use std::sync::atomic::{AtomicI32, Ordering};
 
-    // POSIX fixes these three numbers by the names `kill -1`, `-2` and `-15` (XCU, kill).
+    // POSIX fixes these numbers by the names `kill -1`, `-2`, `-3` and `-15` (XCU, kill).
     const SIGHUP: c_int = 1;
     const SIGINT: c_int = 2;
+    const SIGQUIT: c_int = 3;
     const SIGTERM: c_int = 15;
     const SIG_IGN: usize = 1;
 
@@ -36,14 +37,14 @@ mod unix {
         unsafe { write(REPORT.load(Ordering::Relaxed), (&raw const byte).cast(), 1) };
     }
 
-    /// The process's own handling of SIGINT, SIGTERM and SIGHUP.
+    /// The process's own handling of SIGINT, SIGTERM, SIGHUP and SIGQUIT.
     #[derive(Debug)]
     pub struct Termination {
         reports: UnixStream,
     }
 
     impl Termination {
-        /// Takes the three signals over; one that is ignored stays so. To be called once.
+        /// Takes the four signals over; one that is ignored stays so. To be called once.
         ///
         /// # Errors
         /// When no descriptor can be had.
@@ -52,7 +53,7 @@ mod unix {
             writer.set_nonblocking(true)?;
             REPORT.store(writer.into_raw_fd(), Ordering::Relaxed);
             let handler: extern "C" fn(c_int) = report;
-            for number in [SIGHUP, SIGINT, SIGTERM] {
+            for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
                 // SAFETY: the handler does only what a signal handler may do.
                 let before = unsafe { signal(number, handler as usize) };
                 if before == SIG_IGN {

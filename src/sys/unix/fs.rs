@@ -2,10 +2,10 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::check;
@@ -78,7 +78,11 @@ impl Dir {
         }
         // Some file systems know no such rename, but links,
         match self.link(from, to) {
-            Ok(()) => return self.remove(from),
+            Ok(()) => {
+                // The file has its name; that it may keep the other one too undoes nothing.
+                let _ = self.remove(from);
+                return Ok(());
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
             Err(_) => {}
         }
@@ -156,6 +160,16 @@ fn single(name: &OsStr) -> io::Result<CString> {
     Ok(CString::new(bytes)?)
 }
 
+/// Closes a file, and says what a drop would not: that some of it could not be written.
+///
+/// # Errors
+/// What the system says; the file is closed all the same.
+pub fn close(file: File) -> io::Result<()> {
+    // SAFETY: the descriptor was the file's alone, which gave it up.
+    check(unsafe { libc::close(file.into_raw_fd()) })?;
+    Ok(())
+}
+
 /// Bytes from elsewhere as a file name of this system; `None` when it has no such names.
 pub fn file_name(bytes: &[u8]) -> Option<OsString> {
     Some(OsString::from_vec(bytes.to_vec()))
@@ -164,9 +178,21 @@ pub fn file_name(bytes: &[u8]) -> Option<OsString> {
 /// Standard output without a buffer.
 ///
 /// # Errors
-/// When no descriptor can be had.
+/// When it is closed, or no descriptor can be had.
 pub fn stdout() -> io::Result<File> {
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+    let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    match stands_for_closed(&file)? {
+        true => Err(io::Error::other("is closed")),
+        false => Ok(file),
+    }
+}
+
+/// Whether the standard library put this in the place of a descriptor that was closed when the
+/// program began: that is `/dev/null`, open for reading too, which no shell's redirection is.
+fn stands_for_closed(mut file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    let null = std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev());
+    Ok(metadata.file_type().is_char_device() && null && file.read(&mut [0]).is_ok())
 }
 
 #[cfg(test)]

@@ -180,6 +180,14 @@ pub fn is_settled(stream: &TcpStream) -> Option<bool> {
     Some(acknowledged)
 }
 
+/// Whether a read would return at once: with bytes, at the end, or with an error.
+///
+/// # Errors
+/// What the system says.
+pub fn readable(stream: &TcpStream) -> io::Result<bool> {
+    Ok(poll(stream, libc::POLLIN, Duration::ZERO)? != 0)
+}
+
 /// Bytes given to the kernel that the peer has not acknowledged; `None` where the system cannot tell.
 pub fn unsent(stream: &TcpStream) -> Option<usize> {
     let mut count: libc::c_int = 0;
@@ -390,6 +398,20 @@ mod tests {
             assert!(Instant::now() < deadline, "the end was not seen");
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn what_can_be_read_is_told_without_waiting() {
+        let (ours, mut theirs) = couple();
+        assert!(!readable(&ours).unwrap());
+        theirs.write_all(b"x").unwrap();
+        ours.peek(&mut [0]).unwrap();
+        assert!(readable(&ours).unwrap());
+        assert_eq!((&ours).read(&mut [0]).unwrap(), 1);
+        assert!(!readable(&ours).unwrap());
+        drop(theirs);
+        assert_eq!(ours.peek(&mut [0]).unwrap(), 0);
+        assert!(readable(&ours).unwrap());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Waiting for the request to end: SIGINT, SIGTERM, SIGHUP; and SIGXFSZ, which ends nothing here.
+//! Waiting for the request to end: SIGINT, SIGTERM, SIGHUP, SIGQUIT; and SIGXFSZ, which ends nothing here.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,14 +19,14 @@ extern "C" fn report(signal: libc::c_int) {
     unsafe { libc::write(REPORT.load(Ordering::Relaxed), (&raw const byte).cast(), 1) };
 }
 
-/// The process's own handling of SIGINT, SIGTERM and SIGHUP.
+/// The process's own handling of SIGINT, SIGTERM, SIGHUP and SIGQUIT.
 #[derive(Debug)]
 pub struct Termination {
     reports: File,
 }
 
 impl Termination {
-    /// Takes the three signals over. A signal that the process was started to ignore (as `nohup`
+    /// Takes the four signals over. A signal that the process was started to ignore (as `nohup`
     /// does) stays ignored. To be called once.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl Termination {
         // The handler must not block, whatever becomes of the reader.
         writer.set_nonblocking(true)?;
         REPORT.store(OwnedFd::from(writer).into_raw_fd(), Ordering::Relaxed);
-        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
             take_over(signal)?;
         }
         Ok(Self {
