@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST CC CXX CARGO CBINDGEN
 
-.PHONY: all build examples demo test bench size layers header check-header fmt check-fmt lint vectors clean help
+.PHONY: all build examples demo test bench size layers header check-header check-man fmt check-fmt lint vectors clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -82,6 +82,16 @@ check-header: ## check that include/p2pxfer.h is what ffi says
 	"cbindgen 0.29."*) cd ffi && $(CBINDGEN) --quiet --verify --output ../$(HEADER) && echo "$(HEADER) is current" ;; \
 	*) echo "SKIP header: cbindgen 0.29 not installed" ;; \
 	esac
+
+check-man: ## check that the man pages have no mistake
+	@if ! command -v groff >/dev/null; then echo "SKIP man: groff not installed"; exit 0; fi; \
+	for page in doc/man/*.[18]; do \
+		case "$$(head -n 1 "$$page")" in \
+		.so*) test -f "doc/man/$$(sed 's|.*/||' "$$page")" || { echo "$$page names no page"; exit 1; } ;; \
+		*) said=$$(groff -man -ww -Tascii -z "$$page" 2>&1); \
+			test -z "$$said" || { printf '%s\n' "$$said"; exit 1; } ;; \
+		esac; \
+	done; echo "the man pages are right"
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all

@@ -14,7 +14,8 @@ step() {
     local name=$1 begun=$SECONDS
     shift
     printf '\n== %s\n' "$name"
-    "$@" 2>&1 | tee -a "$log"
+    # Long enough for the slowest machine, and an end for what hangs.
+    timeout --kill-after=10 3600 "$@" 2>&1 | tee -a "$log"
     # The status of the command, not of tee.
     if [ "${PIPESTATUS[0]}" -eq 0 ]; then
         timings+=("ok    $name  $((SECONDS - begun)) s")
@@ -29,6 +30,7 @@ step rust-threads "$CARGO" test --locked --no-default-features
 step c tests/c/run.sh
 step demo tests/demo.sh
 step header make --no-print-directory check-header
+step man make --no-print-directory check-man
 step size make --no-print-directory size
 
 printf '\n== summary\n'

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
+use crate::sys::fs;
 use crate::transfer::Printable;
 
 /// Whether an option takes a value.
@@ -86,11 +87,13 @@ fn long(
     args: &mut impl Iterator<Item = OsString>,
     flags: &[Flag],
 ) -> Result<(&'static str, Option<OsString>), UsageError> {
-    let text = arg.to_str().ok_or_else(|| unknown(arg))?;
-    let (name, value) = match text.split_once('=') {
-        Some((name, value)) => (name, Some(OsString::from(value))),
-        None => (text, None),
+    // Only the value may be anything but text: a path is.
+    let bytes = arg.as_encoded_bytes();
+    let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
+        Some(at) => (&bytes[..at], Some(piece(arg, at + 1)?)),
+        None => (bytes, None),
     };
+    let name = std::str::from_utf8(name).map_err(|_| unknown(arg))?;
     let flag = flags
         .iter()
         .find(|flag| name.strip_prefix("--") == Some(flag.long))
@@ -113,28 +116,34 @@ fn short(
     flags: &[Flag],
     parsed: &mut Args,
 ) -> Result<(), UsageError> {
-    let text = arg.to_str().ok_or_else(|| unknown(arg))?;
-    let mut rest = text.chars().skip(1);
-    while let Some(letter) = rest.next() {
+    let bytes = arg.as_encoded_bytes();
+    let mut at = 1;
+    while let Some(&letter) = bytes.get(at) {
+        at += 1;
         let flag = flags
             .iter()
-            .find(|flag| flag.short.map(char::from) == Some(letter))
+            .find(|flag| flag.short == Some(letter))
             .ok_or_else(|| unknown(arg))?;
         let value = match flag.takes {
             Takes::Nothing | Takes::MaybeValue => None,
             Takes::Value => {
-                let attached: String = rest.by_ref().collect();
-                let value = if attached.is_empty() {
-                    args.next()
-                } else {
-                    Some(attached.into())
+                let value = match at < bytes.len() {
+                    true => Some(piece(arg, at)?),
+                    false => args.next(),
                 };
-                Some(value.ok_or_else(|| missing(&format!("-{letter}")))?)
+                at = bytes.len();
+                Some(value.ok_or_else(|| missing(&format!("-{}", char::from(letter))))?)
             }
         };
         parsed.options.push((flag.long, value));
     }
     Ok(())
+}
+
+/// What follows the first `at` bytes of an argument.
+fn piece(arg: &OsStr, at: usize) -> Result<OsString, UsageError> {
+    let bytes = arg.as_encoded_bytes().get(at..).unwrap_or_default();
+    fs::file_name(bytes).ok_or_else(|| UsageError(format!("'{}' is not UTF-8", shown(arg))))
 }
 
 fn unknown(arg: &OsStr) -> UsageError {
@@ -260,6 +269,20 @@ mod tests {
             error("--verbose=1"),
             "--verbose takes no value: leave the '=' out"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_is_taken_as_it_is_also_when_it_is_no_text() {
+        use std::os::unix::ffi::OsStrExt;
+        for line in [&b"--output=\xff"[..], b"-o\xff", b"-vo\xff"] {
+            let args = parse([OsStr::from_bytes(line).to_os_string()], FLAGS).unwrap();
+            let value = args.options.last().unwrap().1.as_deref();
+            assert_eq!(value, Some(OsStr::from_bytes(b"\xff")));
+        }
+        for line in [&b"--\xff=a"[..], b"-\xff"] {
+            assert!(parse([OsStr::from_bytes(line).to_os_string()], FLAGS).is_err());
+        }
     }
 
     #[test]

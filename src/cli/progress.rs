@@ -34,9 +34,12 @@ pub(super) struct Reporter {
     terminal: bool,
     receiving: bool,
     start: Instant,
+    /// When data moved last.
+    moved: Instant,
     last: Option<Instant>,
     drawn: bool,
     waiting_told: bool,
+    away_told: bool,
 }
 
 impl Reporter {
@@ -47,9 +50,11 @@ impl Reporter {
             terminal: std::io::stderr().is_terminal(),
             receiving,
             start: Instant::now(),
+            moved: Instant::now(),
             last: None,
             drawn: false,
             waiting_told: false,
+            away_told: false,
         }
     }
 
@@ -67,7 +72,15 @@ impl Reporter {
             Event::Waiting => self.step(&"waiting for a sender"),
             Event::NobodyYet if !self.waiting_told => {
                 self.waiting_told = true;
-                self.step(&"nobody waits there yet: calling again every second");
+                let text = "nobody waits there yet: calling again every second";
+                match self.terminal {
+                    true => self.result(&text),
+                    false => self.step(&text),
+                }
+            }
+            Event::RelayAway { error } if !self.away_told => {
+                self.away_told = true;
+                self.result(&format_args!("{error}; calling again every second"));
             }
             Event::Matched => self.step(&"matched"),
             Event::NameCut { name, sent } => {
@@ -76,8 +89,15 @@ impl Reporter {
                     "warning: '{name}' is longer than 31 bytes: it is sent as '{sent}'"
                 ));
             }
+            Event::NameUnsafe { sent, error } => {
+                let sent = Printable(sent);
+                self.result(&format_args!(
+                    "warning: '{sent}': {error}: the receiver takes it only with -o FILE"
+                ));
+            }
             Event::Header { name, length } => {
                 self.start = Instant::now();
+                self.moved = self.start;
                 let verb = if self.receiving {
                     "receiving"
                 } else {
@@ -104,9 +124,9 @@ impl Reporter {
         self.line(text);
     }
 
-    /// How long the data took, and how fast that was.
+    /// How long the data took, and how fast that was: without what came after it.
     pub(super) fn pace(&self, length: u64) -> String {
-        let time = self.start.elapsed();
+        let time = self.moved - self.start;
         format!(
             "{:.1} s, {}/s",
             time.as_secs_f64(),
@@ -128,6 +148,7 @@ impl Reporter {
 
     fn progress(&mut self, done: u64, total: u64) {
         let now = Instant::now();
+        self.moved = now;
         let shown = match self.loudness {
             Loudness::Quiet => false,
             Loudness::Usual => self.terminal && (self.drawn || now - self.start >= QUICK),

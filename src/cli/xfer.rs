@@ -38,8 +38,10 @@ options, anywhere on the line:
   -q, --quiet        say nothing but errors
       --wait[=SECS]  send_r: call about once a second until a receiver is there;
                      recv_r: wait for a sender no longer than SECS seconds
-      --timeout SECS give up when nothing moves for SECS seconds
-                     (default 60, 0 for never)
+      --timeout SECS give up when nothing moves for SECS seconds (default 60,
+                     0 for never); ten times as long for the receiver's verdict,
+                     behind data that may still be on its way; a relay has at
+                     most 30 seconds to accept a connection and to answer
   -o, --output PLACE recv_r: a folder, a file, or '-' for standard output
                      (default: the current folder)
       --overwrite    recv_r: replace an existing file; without it the new one

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::{Cancel, Endpoint, Wait, dial};
 use crate::sys::random;
-use crate::transfer::{Error, Event, Link, Observer, Place, Source, Store, v1};
+use crate::transfer::{Error, Event, Link, Observer, Place, Source, Store, safe_name, v1};
 use crate::wire::{Hello, NO, Role, YES};
 
 /// A file that was sent.
@@ -49,6 +49,10 @@ pub fn send_file(
         if source.name() != source.sent_name() {
             let (name, sent) = (source.name(), source.sent_name());
             Event::NameCut { name, sent }.tell(observer)?;
+        }
+        if let Err(error) = safe_name(source.sent_name()) {
+            let sent = source.sent_name();
+            Event::NameUnsafe { sent, error }.tell(observer)?;
         }
         let mut connection = call(endpoint, cancel, observer)?;
         Event::Matched.tell(observer)?;
@@ -100,17 +104,39 @@ fn call<'a>(
     observer: &mut Observer<'_>,
 ) -> Result<Connection<'a>, Error> {
     let start = Instant::now();
+    let mut reached = false;
     loop {
-        match call_once(endpoint, cancel, observer) {
-            Err(Error::NobodyWaits) if !left(endpoint.wait, start).is_zero() => {
-                Event::NobodyYet.tell(observer)?;
-                cancel.pause(until_next_call()?.min(left(endpoint.wait, start)));
-            }
-            done => return done,
-        }
+        let called = call_once(endpoint, cancel, observer);
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
+        let error = match called {
+            Err(error) if !left(endpoint.wait, start).is_zero() => error,
+            done => return done,
+        };
+        match &error {
+            Error::NobodyWaits => {
+                reached = true;
+                Event::NobodyYet.tell(observer)?;
+            }
+            _ if comes_back(&error, reached) => {
+                Event::RelayAway { error: &error }.tell(observer)?
+            }
+            _ => return Err(error),
+        }
+        cancel.pause(until_next_call()?.min(left(endpoint.wait, start)));
+    }
+}
+
+/// Whether a call that failed so may do better later: a relay that is being restarted refuses the
+/// connection; of one that never answered nobody knows whether it is there at all.
+fn comes_back(error: &Error, reached: bool) -> bool {
+    match error {
+        Error::Unreachable { error, .. } => {
+            reached || error.kind() == io::ErrorKind::ConnectionRefused
+        }
+        Error::Lost(_) => reached,
+        _ => false,
     }
 }
 

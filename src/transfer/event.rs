@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::error::Error;
+use super::name::NameError;
 
 /// Hears what happens; answers `Break` to end the transfer with [`Error::Cancelled`].
 pub type Observer<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
@@ -20,6 +21,11 @@ pub enum Event<'a> {
     Waiting,
     /// Nobody waits under the user id yet: a sender that was told to wait calls again in a moment.
     NobodyYet,
+    /// The relay is away: a sender that was told to wait calls again in a moment.
+    RelayAway {
+        /// What went wrong.
+        error: &'a Error,
+    },
     /// The peer is there.
     Matched,
     /// The sender's file name does not fit the wire and was cut.
@@ -28,6 +34,13 @@ pub enum Event<'a> {
         name: &'a [u8],
         /// The name as it is sent.
         sent: &'a [u8],
+    },
+    /// The name of the sender's file is one that a receiver of ours does not take.
+    NameUnsafe {
+        /// The name as it is sent.
+        sent: &'a [u8],
+        /// The rule it breaks.
+        error: NameError,
     },
     /// The header was sent or received.
     Header {

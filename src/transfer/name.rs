@@ -33,7 +33,7 @@ pub enum NameError {
     TrailingDotOrSpace,
     /// One of `< > " | ? *`.
     Special,
-    /// A byte below 0x20, or 0x7f.
+    /// A byte below 0x20, 0x7f, or one of U+0080 to U+009F.
     Control,
     /// A device on Windows.
     Reserved,
@@ -76,6 +76,10 @@ pub fn safe_name(bytes: &[u8]) -> Result<Name, NameError> {
             0..=0x1f | 0x7f => return Err(NameError::Control),
             _ => {}
         }
+    }
+    // In a text of another encoding such bytes are halves of letters.
+    if std::str::from_utf8(bytes).is_ok_and(|text| text.contains(char::is_control)) {
+        return Err(NameError::Control);
     }
     match bytes {
         [b'.', ..] => Err(NameError::LeadingDot),
@@ -122,6 +126,9 @@ pub fn fit_name(name: &[u8]) -> Vec<u8> {
         while let Some((b'.' | b' ', shorter)) = stem.split_last() {
             stem = shorter;
         }
+        if stem.is_empty() {
+            return cut_front(name, NAME_MAX).to_vec();
+        }
     }
     [stem, extension].concat()
 }
@@ -137,6 +144,15 @@ pub(super) fn cut(name: &[u8], longest: usize) -> &[u8] {
     };
     let end = (0..=longest).rev().find(boundary).unwrap_or_default();
     name.get(..end).unwrap_or_default()
+}
+
+/// The end of `name`, at most `longest` bytes, with no UTF-8 character cut in two.
+fn cut_front(name: &[u8], longest: usize) -> &[u8] {
+    let text = std::str::from_utf8(name);
+    let boundary =
+        |&start: &usize| text.is_ok_and(|text| text.is_char_boundary(start)) || text.is_err();
+    let start = (name.len().saturating_sub(longest)..name.len()).find(boundary);
+    start.and_then(|start| name.get(start..)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -172,6 +188,9 @@ mod tests {
             "na\u{ef}ve \u{1f600}.png".as_bytes(),
             b"\xc7\xd1\xb1\xdb.txt",
             b"\xff\xfe",
+            // A letter of CP949.
+            b"\xb0\xa1\xc2\x9b",
+            "\u{a0}".as_bytes(),
             &[b'n'; 255],
         ] {
             let checked = safe_name(name).map(|name| name.as_bytes().to_vec());
@@ -228,6 +247,8 @@ mod tests {
             (b"a\rb", Control),
             (b"a\x1b[2Jb", Control),
             (b"a\x7f", Control),
+            ("a\u{9b}b".as_bytes(), Control),
+            ("\u{80}".as_bytes(), Control),
             (b"CON", Reserved),
             (b"con", Reserved),
             (b"Con.txt", Reserved),
@@ -311,6 +332,14 @@ mod tests {
             (
                 "a\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}.txt",
                 "a\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}.txt",
+            ),
+            (
+                "                                   x",
+                "                              x",
+            ),
+            (
+                "                                  \u{d55c}\u{ae00}",
+                "                         \u{d55c}\u{ae00}",
             ),
             (
                 "thirty bytes and then a dot 30. and a lot more text",

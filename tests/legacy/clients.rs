@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use super::common::{Relay, hello, on_every_backend, read, read_to_end, wait_until};
+use super::end;
 use super::exchange::{self, Exchange, Message, Way};
 use super::relay_2013::Relay2013;
 use super::temp::TempDir;
@@ -46,7 +47,7 @@ fn receive(folder: &Path, userid: &str, relay: SocketAddr) -> Child {
 
 /// Ends as the recorded program did: 0 where it was 0, and else not.
 fn assert_ends_like(child: Child, recorded: i32, what: &str) -> Output {
-    let output = child.wait_with_output().expect("the program was started");
+    let output = end::output(child);
     let said = String::from_utf8_lossy(&output.stderr);
     let status = output.status.code();
     if recorded == 0 {

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/end.rs"]
+mod end;
 #[path = "../common/temp.rs"]
 mod temp;
 

@@ -39,7 +39,10 @@ fn assert_fails(arguments: &[&str], status: i32, words: &[&str]) {
 fn has_ipv6() -> bool {
     let has = TcpListener::bind("[::1]:0").is_ok();
     if !has {
-        eprintln!("skipped: this machine has no IPv6");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIP relay/ipv6: this machine has no IPv6"
+        );
     }
     has
 }

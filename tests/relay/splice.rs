@@ -81,8 +81,9 @@ fn a_reader_that_stalls_for_10_s_loses_nothing_and_slows_no_other_pair(backend: 
 fn a_thousand_pairs_at_once_exchange_their_bytes(backend: &str) {
     const PAIRS: usize = 1_000;
     if let Some(limit) = descriptor_limit().filter(|limit| *limit < 4 * PAIRS) {
-        eprintln!(
-            "skipped: a thousand pairs need {} descriptors, not {limit}",
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIP relay/thousand-pairs: needs {} descriptors, not {limit}",
             4 * PAIRS
         );
         return;

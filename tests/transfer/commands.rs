@@ -1,8 +1,10 @@
 //! The two programs: exit statuses, messages, signals.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
 
 use crate::relay::{Folder, Relay, wait_until};
 
@@ -39,7 +41,7 @@ impl Run {
             status,
             stdout,
             stderr,
-        } = self.child.wait_with_output().unwrap();
+        } = crate::end::output(self.child);
         let stderr = String::from_utf8(stderr).unwrap();
         (status.code().unwrap_or(-1), stderr, stdout)
     }
@@ -287,24 +289,25 @@ fn a_sender_that_waits_calls_until_the_receiver_is_there() {
     let args = ["a", "alice", "127.0.0.1", &port, "-v", "--wait=20"];
     let mut sender = start("send_r", folder.path(), &args);
     // Its own word that it was refused once is what makes this a test of the second call.
-    let mut stderr = sender.child.stderr.take().unwrap();
-    let mut text = Vec::new();
+    let stderr = BufReader::new(sender.child.stderr.take().unwrap());
+    let (said, heard) = mpsc::channel();
+    thread::spawn(move || {
+        stderr.lines().map_while(Result::ok).for_each(|line| {
+            let _ = said.send(line);
+        })
+    });
     wait_until("the first refusal", || {
-        let mut byte = [0];
-        stderr.read_exact(&mut byte).unwrap();
-        text.push(byte[0]);
-        text.ends_with(b"calling again")
+        heard.try_iter().any(|line| line.contains("calling again"))
     });
     let args = ["-", "alice", "127.0.0.1", &port, "-o", "b"];
     let received = run("recv_r", folder.path(), &args);
-    stderr.read_to_end(&mut text).unwrap();
     assert_eq!((sender.end().0, received.0), (0, 0));
     assert_eq!(std::fs::read(folder.path().join("b")).unwrap(), b"late");
 }
 
 #[cfg(unix)]
 mod signals {
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::TcpStream;
 
     use super::*;

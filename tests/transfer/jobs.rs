@@ -166,7 +166,11 @@ fn a_full_disk_is_a_local_file_error_and_leaves_nothing() {
         status.is_ok_and(|status| status.success())
     };
     if !run("mount", &["-t", "tmpfs", "-o", "size=1m", "none"]) {
-        println!("skipped: a full disk: no file system can be mounted here");
+        use std::io::Write;
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIP transfer/full-disk: no file system can be mounted here"
+        );
         return;
     }
     let from = Folder::new();
