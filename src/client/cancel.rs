@@ -110,3 +110,16 @@ impl Cancel {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn once_settled_a_job_is_not_cancelled_and_once_cancelled_not_settled() {
+        let cancel = Cancel::new();
+        assert!(cancel.settle() && !cancel.cancel() && !cancel.is_cancelled());
+        let cancel = Cancel::new();
+        assert!(cancel.cancel() && !cancel.settle() && cancel.is_cancelled());
+    }
+}

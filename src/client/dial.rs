@@ -24,7 +24,11 @@ pub(super) fn shown(endpoint: &Endpoint) -> String {
 
 /// Connects to the first address of the relay that accepts.
 pub(super) fn dial(endpoint: &Endpoint, cancel: &Cancel) -> Result<TcpStream, Error> {
-    connect(endpoint, cancel).map_err(|error| match cancel.is_cancelled() {
+    let stream = resolve(endpoint).and_then(|addresses| {
+        let stream = connect(&addresses, endpoint.connect_timeout, cancel)?;
+        prepare(stream)
+    });
+    stream.map_err(|error| match cancel.is_cancelled() {
         true => Error::Cancelled,
         false => Error::Unreachable {
             relay: shown(endpoint),
@@ -33,12 +37,12 @@ pub(super) fn dial(endpoint: &Endpoint, cancel: &Cancel) -> Result<TcpStream, Er
     })
 }
 
-fn connect(endpoint: &Endpoint, cancel: &Cancel) -> io::Result<TcpStream> {
+fn connect(addresses: &[SocketAddr], time: Duration, cancel: &Cancel) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in resolve(endpoint)? {
+    for &address in addresses {
         let give_up = || cancel.is_cancelled();
-        match net::connect(address, endpoint.connect_timeout, &give_up) {
-            Ok(stream) => return prepare(stream),
+        match net::connect(address, time, &give_up) {
+            Ok(stream) => return Ok(stream),
             Err(error) if give_up() => return Err(error),
             Err(error) => last = error,
         }
@@ -70,11 +74,69 @@ fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
     use crate::transfer::UserId;
 
     fn endpoint(host: &str) -> Endpoint {
         Endpoint::new(UserId::new(b"a").unwrap(), host, 9000)
+    }
+
+    #[test]
+    fn each_address_is_tried_until_one_accepts() {
+        let here = TcpListener::bind("127.0.0.1:0").unwrap();
+        let gone = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap()
+        };
+        let addresses = [gone, here.local_addr().unwrap()];
+        let stream = connect(&addresses, Duration::from_secs(5), &Cancel::new()).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), addresses[1]);
+    }
+
+    /// A listener whose queue is full, so that a call to it hangs, and what fills it.
+    #[cfg(all(target_os = "linux", feature = "libc"))]
+    fn silent() -> (TcpListener, Vec<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let call = || TcpStream::connect_timeout(&address, Duration::from_millis(300));
+        let queue = std::iter::from_fn(|| call().ok()).take(10_000).collect();
+        (listener, queue)
+    }
+
+    #[cfg(all(target_os = "linux", feature = "libc"))]
+    #[test]
+    fn a_call_that_hangs_is_ended_by_a_cancel() {
+        let (listener, _queue) = silent();
+        let mut endpoint = endpoint("127.0.0.1");
+        endpoint.port = listener.local_addr().unwrap().port();
+        let cancel = Cancel::new();
+        let begin = std::time::Instant::now();
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| dial(&endpoint, &cancel));
+            // Before or within the call: both must end it.
+            std::thread::sleep(Duration::from_millis(100));
+            cancel.cancel();
+            assert!(matches!(call.join().unwrap(), Err(Error::Cancelled)));
+        });
+        assert!(begin.elapsed() < Duration::from_secs(15));
+    }
+
+    #[cfg(all(target_os = "linux", feature = "libc"))]
+    #[test]
+    fn the_kernel_probes_a_relay_that_is_silent() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut endpoint = endpoint("127.0.0.1");
+        endpoint.port = listener.local_addr().unwrap().port();
+        let stream = dial(&endpoint, &Cancel::new()).unwrap();
+        let port = stream.local_addr().unwrap().port();
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let of_ours = |line: &&str| line.contains(&format!(" 0100007F:{port:04X} 0100007F"));
+        let line = table.lines().find(of_ours).unwrap();
+        // The kind of the timer that runs: 02 is that of the probes (Linux, proc_net_tcp).
+        let timer = line.split_whitespace().nth(5).unwrap();
+        assert!(timer.starts_with("02:"), "{line}");
     }
 
     #[test]

@@ -8,11 +8,12 @@ use std::path::Path;
 use super::common::{Relay, on_every_backend, read, read_to_end};
 use super::crossing::names;
 use super::played;
-use super::program::{End, Program, command, send, with_words};
+use super::program::{End, Program, command, receive, send, with_words};
 use super::temp::TempDir;
 
 on_every_backend! {
     exactly_2047_mib_are_offered
+    a_name_from_the_net_is_shown_without_what_a_terminal_obeys
 }
 
 const MOST: u64 = 2047 << 20;
@@ -68,6 +69,40 @@ fn exactly_2047_mib_are_offered(backend: &str) {
         end.said.contains("the receiver refused the file"),
         "{end:?}"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_is_refused_and_not_waited_on() {
+    let folder = TempDir::new();
+    let fifo = folder.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let end = end_without_a_call("send_r", &fifo, &[]);
+    assert_eq!(end.status, 7, "{end:?}");
+    assert!(end.said.contains("is not a regular file"), "{end:?}");
+}
+
+fn a_name_from_the_net_is_shown_without_what_a_terminal_obeys(backend: &str) {
+    let folder = TempDir::new();
+    let target = folder.path().join("mine");
+    for (place, status, answers) in [(target.as_path(), 0, "OO"), (folder.path(), 9, "X")] {
+        let relay = Relay::start(backend, &[]);
+        let receiver = receive(&relay, place, &["-v"]);
+        let mut sender = played::sender(&relay);
+        let header = played::header("a\x1b[2J", 1);
+        sender.write_all(&header).unwrap();
+        sender
+            .write_all(b"a97\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
+            .unwrap();
+        assert_eq!(read(&mut sender, answers.len()), answers.as_bytes());
+        drop(sender);
+        let end = receiver.end();
+        assert_eq!(end.status, status, "{end:?}");
+        assert!(end.said.contains("'a\\x1b[2J'"), "{end:?}");
+        assert!(!end.said.contains('\x1b'), "{end:?}");
+        assert_eq!(end.said.contains("-o FILE takes it"), status == 9);
+    }
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! The two jobs over sockets, in process.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use p2pxfer::client::{Cancel, Endpoint, Received, Sent, Wait, recv_file, send_file};
-use p2pxfer::transfer::{Error, Event, Place, Target, UserId, fit_name};
+use p2pxfer::transfer::{Error, Event, NameError, Place, Target, UserId, fit_name};
 
 use crate::relay::{Folder, Relay, wait_until};
 
@@ -166,7 +167,6 @@ fn a_full_disk_is_a_local_file_error_and_leaves_nothing() {
         status.is_ok_and(|status| status.success())
     };
     if !run("mount", &["-t", "tmpfs", "-o", "size=1m", "none"]) {
-        use std::io::Write;
         let _ = writeln!(
             std::io::stderr(),
             "SKIP transfer/full-disk: no file system can be mounted here"
@@ -261,7 +261,6 @@ fn a_peer_that_says_nothing_for_too_long_is_lost() {
     let folder = Folder::new();
     thread::scope(|scope| {
         let silent = scope.spawn(|| {
-            use std::io::Write;
             let (mut stream, _): (TcpStream, _) = listener.accept().unwrap();
             stream.write_all(b"a").unwrap();
             stream
@@ -301,4 +300,112 @@ fn a_cancel_wakes_a_sender_that_waits_to_call_again() {
         cancel.cancel();
         assert!(matches!(sender.join().unwrap(), Err(Error::Cancelled)));
     });
+}
+
+#[test]
+fn a_verdict_may_take_ten_times_the_timeout_and_no_longer() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut endpoint = endpoint(listener.local_addr().unwrap().port());
+    endpoint.idle_timeout = Some(Duration::from_millis(100));
+    let folder = Folder::new();
+    let source = folder.file("a", b"x");
+    thread::scope(|scope| {
+        let mute = scope.spawn(|| {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut [0; 7]).unwrap();
+            stream.write_all(b"O").unwrap();
+            stream.read_exact(&mut [0; 48]).unwrap();
+            stream.write_all(b"O").unwrap();
+            stream.read_exact(&mut [0; 17]).unwrap();
+            stream
+        });
+        let error = send_file(&endpoint, &source, &Cancel::new(), &mut ignore).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the connection was lost: nothing moved for 1 s: try again"
+        );
+        drop(mute.join().unwrap());
+    });
+}
+
+#[test]
+fn a_sender_that_waits_ends_when_its_time_is_over_and_not_at_the_next_call() {
+    let folder = Folder::new();
+    let source = folder.file("a", b"x");
+    let relay = Relay::start();
+    let mut endpoint = endpoint(relay.address.port());
+    endpoint.wait = Wait::For(Duration::from_millis(50));
+    let begin = Instant::now();
+    let error = send_file(&endpoint, &source, &Cancel::new(), &mut ignore).unwrap_err();
+    assert!(matches!(error, Error::NobodyWaits), "{error:?}");
+    let after = begin.elapsed();
+    // The next call would come after 875 ms at the earliest.
+    assert!(after >= Duration::from_millis(50) && after < Duration::from_millis(850));
+}
+
+/// A relay that is not there, then knows nobody, then ends a call, then has a receiver who refuses.
+fn restart_relay(address: std::net::SocketAddr) {
+    let listener = TcpListener::bind(address).unwrap();
+    let next = || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0; 7]).unwrap();
+        stream
+    };
+    next().write_all(b"X").unwrap();
+    drop(next());
+    let mut stream = next();
+    stream.write_all(b"O").unwrap();
+    stream.read_exact(&mut [0; 48]).unwrap();
+    stream.write_all(b"X").unwrap();
+}
+
+#[test]
+fn a_sender_that_waits_goes_on_through_a_restart_of_the_relay() {
+    let folder = Folder::new();
+    let source = folder.file("a", b"x");
+    let address = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let mut endpoint = endpoint(address.port());
+    endpoint.wait = Wait::For(Duration::from_secs(30));
+    let mut heard = Vec::new();
+    thread::scope(|scope| {
+        let mut note = |event: Event<'_>| {
+            match event {
+                Event::RelayAway { .. } => {
+                    if heard.is_empty() {
+                        scope.spawn(move || restart_relay(address));
+                    }
+                    heard.push("away");
+                }
+                Event::NobodyYet => heard.push("nobody"),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        };
+        let error = send_file(&endpoint, &source, &Cancel::new(), &mut note).unwrap_err();
+        assert!(matches!(error, Error::RefusedByPeer), "{error:?}");
+    });
+    heard.dedup();
+    assert_eq!(heard, ["away", "nobody", "away"]);
+}
+
+#[test]
+fn a_sender_hears_of_a_name_that_its_receiver_will_refuse_before_it_calls() {
+    let folder = Folder::new();
+    let source = folder.file(".env", b"x");
+    let endpoint = endpoint(1);
+    let mut warned = Vec::new();
+    let mut note = |event: Event<'_>| match event {
+        Event::NameUnsafe { sent, error } => {
+            warned.push((sent.to_vec(), error));
+            ControlFlow::Continue(())
+        }
+        Event::Connecting { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let error = send_file(&endpoint, &source, &Cancel::new(), &mut note).unwrap_err();
+    assert!(matches!(error, Error::Cancelled), "{error:?}");
+    assert_eq!(warned, [(b".env".to_vec(), NameError::LeadingDot)]);
 }
