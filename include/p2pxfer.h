@@ -24,6 +24,7 @@
  * the library says is UTF-8, on one line, and safe to print: what came from the net is escaped.
  *
  * Buffers: `buffer` has room for `size` bytes, the NUL included; it may be NULL when `size` is 0.
+ * It holds a string after the call, unless that was P2PXFER_BUSY or got a NULL: then it is as before.
  *
  * The process: no signal handler and no exit; SIGPIPE is not raised, whatever the peer does.
  */

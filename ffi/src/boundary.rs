@@ -116,7 +116,7 @@ pub(crate) enum Excess {
     Refuse,
 }
 
-/// A caller's buffer; holds the empty string from the start.
+/// A caller's buffer; as the caller left it until something is filled in.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     start: *mut u8,
@@ -130,25 +130,28 @@ impl Buffer {
         if start.is_null() && size > 0 {
             return Err(P2PXFER_BAD_ARGUMENT);
         }
-        let buffer = Self {
+        Ok(Self {
             start: start.cast(),
             size,
-        };
-        buffer.put(b"");
-        Ok(buffer)
+        })
     }
 
     /// Fills in `bytes`, and tells how many there are.
     pub(crate) fn fill(&self, bytes: &[u8], excess: Excess) -> usize {
         let room = self.size.saturating_sub(1);
-        if bytes.len() <= room {
-            self.put(bytes);
-        } else if excess == Excess::Cut {
-            let begins = |&end: &usize| bytes[end] & 0xc0 != 0x80;
-            let end = (0..=room).rev().find(begins).unwrap_or(0);
-            self.put(&bytes[..end]);
-        }
+        let begins = |&end: &usize| bytes[end] & 0xc0 != 0x80;
+        let end = match excess {
+            _ if bytes.len() <= room => bytes.len(),
+            Excess::Cut => (0..=room).rev().find(begins).unwrap_or(0),
+            Excess::Refuse => 0,
+        };
+        self.put(&bytes[..end]);
         bytes.len()
+    }
+
+    /// Leaves the empty string.
+    pub(crate) fn clear(&self) {
+        self.put(b"");
     }
 
     /// Puts `bytes` and a NUL where there is room for both; does nothing without any room.

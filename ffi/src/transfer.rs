@@ -51,6 +51,7 @@ pub unsafe extern "C" fn p2pxfer_recv_file(
         // SAFETY: the caller passes NULL or a handle.
         let handle = unsafe { boundary::target(handle) }?;
         handle.call(|state| {
+            buffer.clear();
             state.received = None;
             let endpoint = state.endpoint()?;
             let mut observer = observer(state);

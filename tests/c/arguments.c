@@ -28,7 +28,7 @@ static void every_code_has_a_text_of_its_own(void)
 
 static void null_is_an_error_everywhere(void)
 {
-    char buffer[8];
+    char buffer[8] = "as is";
     p2pxfer *handle;
     const int32_t bad = P2PXFER_BAD_ARGUMENT;
 
@@ -48,6 +48,7 @@ static void null_is_an_error_everywhere(void)
     CHECK_STATUS(p2pxfer_recv_file(NULL, buffer, sizeof buffer), bad);
     CHECK_STATUS(p2pxfer_received_path(NULL, buffer, sizeof buffer), bad);
     CHECK_STATUS(p2pxfer_cancel(NULL), bad);
+    CHECK(strcmp(buffer, "as is") == 0);
 
     MUST(p2pxfer_new(&handle));
     CHECK_STATUS(p2pxfer_set_user_id(handle, NULL), bad);
@@ -106,7 +107,8 @@ static void a_missing_setting_is_named(const struct setup *setup)
     CHECK_STATUS(p2pxfer_send_file(handle, file), P2PXFER_BAD_ARGUMENT);
     CHECK(p2pxfer_last_error(handle, text, sizeof text) > 0 && strstr(text, "user id"));
     MUST(p2pxfer_set_user_id(handle, "alice"));
-    CHECK_STATUS(p2pxfer_recv_file(handle, NULL, 0), P2PXFER_BAD_ARGUMENT);
+    CHECK_STATUS(p2pxfer_recv_file(handle, text, sizeof text), P2PXFER_BAD_ARGUMENT);
+    CHECK(text[0] == '\0');
     CHECK(p2pxfer_last_error(handle, text, sizeof text) > 0 && strstr(text, "host"));
     MUST(p2pxfer_set_host(handle, setup->host));
     CHECK_STATUS(p2pxfer_send_file(handle, file), P2PXFER_BAD_ARGUMENT);

@@ -11,7 +11,7 @@ static int nothing(void *user, uint64_t done, uint64_t total)
 
 static void everything_is_busy(p2pxfer *handle)
 {
-    char buffer[8];
+    char buffer[8] = "as is";
     const int32_t busy = P2PXFER_BUSY;
     CHECK_STATUS(p2pxfer_set_user_id(handle, "other"), busy);
     CHECK_STATUS(p2pxfer_set_host(handle, "other"), busy);
@@ -27,6 +27,7 @@ static void everything_is_busy(p2pxfer *handle)
     CHECK_STATUS(p2pxfer_send_file(handle, "x"), busy);
     CHECK_STATUS(p2pxfer_recv_file(handle, buffer, sizeof buffer), busy);
     CHECK_STATUS(p2pxfer_free(handle), busy);
+    CHECK(strcmp(buffer, "as is") == 0);
 }
 
 struct nested {
