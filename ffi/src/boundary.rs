@@ -28,7 +28,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self {
-            status: p2pxfer_status::from(&error),
+            status: error.kind().into(),
             details: error.to_string(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use p2pxfer_core::transfer::Error;
+use p2pxfer_core::transfer::Kind;
 
 /// How a call ended. The numbers never change, and more may come. -1 to -9 mean what the exit
 /// statuses 1 to 9 of send_r and recv_r mean.
@@ -81,20 +81,39 @@ pub extern "C" fn p2pxfer_strerror(status: i32) -> *const c_char {
     text.map_or(c"unknown status", |(_, text)| text).as_ptr()
 }
 
-impl From<&Error> for p2pxfer_status {
-    fn from(error: &Error) -> Self {
-        match error {
-            Error::NobodyWaits | Error::NobodyCame { .. } => P2PXFER_NOBODY_WAITS,
-            Error::Lost(_) | Error::Unreachable { .. } | Error::RefusedByRelay => {
-                P2PXFER_CONNECTION_LOST
-            }
-            Error::RefusedByPeer => P2PXFER_REFUSED,
-            Error::Checksum | Error::NotAccepted => P2PXFER_CHECKSUM,
-            Error::File { .. } | Error::Empty { .. } | Error::TooLarge { .. } => P2PXFER_FILE,
-            Error::Malformed(_) | Error::UnexpectedAnswer(_) => P2PXFER_PROTOCOL,
-            Error::UnsafeName { .. } => P2PXFER_UNSAFE_NAME,
-            Error::Cancelled => P2PXFER_CANCELLED,
-            _ => P2PXFER_FAILED,
+impl From<Kind> for p2pxfer_status {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::NobodyWaits => P2PXFER_NOBODY_WAITS,
+            Kind::Lost => P2PXFER_CONNECTION_LOST,
+            Kind::Refused => P2PXFER_REFUSED,
+            Kind::Checksum => P2PXFER_CHECKSUM,
+            Kind::File => P2PXFER_FILE,
+            Kind::Protocol => P2PXFER_PROTOCOL,
+            Kind::UnsafeName => P2PXFER_UNSAFE_NAME,
+            Kind::Cancelled => P2PXFER_CANCELLED,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_the_number_of_its_kind_with_a_minus() {
+        for kind in [
+            Kind::NobodyWaits,
+            Kind::Lost,
+            Kind::Refused,
+            Kind::Checksum,
+            Kind::File,
+            Kind::Protocol,
+            Kind::UnsafeName,
+            Kind::Cancelled,
+        ] {
+            let status = p2pxfer_status::from(kind) as i32;
+            assert_eq!(status, -i32::from(kind.number()), "{kind:?}");
         }
     }
 }
