@@ -140,12 +140,13 @@ typedef int32_t p2pxfer_status;
 typedef struct p2pxfer p2pxfer;
 
 /**
- * Hears how a transfer goes, in the thread that runs it: `done` of `total` bytes of the file have
- * crossed. Both are 0 until the length is known; those calls come when the relay is connected to,
- * when a receiver begins to wait, when the peer is there, and about once a second while a sender
- * waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED. It may call p2pxfer_cancel() and
- * the functions that take no handle; all others are P2PXFER_BUSY on this handle. It must return: no
- * exception and no longjmp may leave it.
+ * Hears how a transfer goes, in the thread that runs it. `done` of `total` bytes of the file were
+ * received, or, for a sender, handed to the system to be sent: that all were says nothing about what
+ * the receiver has, only P2PXFER_OK does. Both are 0 until the length is known; those calls come
+ * before the relay's name is looked up, when a receiver begins to wait, when the peer is there, and
+ * about once a second while a sender waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED.
+ * It may call p2pxfer_cancel() and the functions that take no handle; all others are P2PXFER_BUSY on
+ * this handle. It must return: no exception and no longjmp may leave it.
  */
 typedef int (*p2pxfer_progress)(void *user, uint64_t done, uint64_t total);
 
@@ -174,8 +175,13 @@ p2pxfer_status p2pxfer_set_user_id(struct p2pxfer *handle, const char *user_id);
 /**
  * Sets the host of the relay: a name, an IPv4 address, or an IPv6 address with or without brackets,
  * in UTF-8. Needed before a transfer.
+ *
+ * Each connection looks a name up with the system's resolver, in the thread of the transfer, and
+ * tries its addresses one after the other. A look-up takes as long as the system lets it: no timeout
+ * of ours and no p2pxfer_cancel() ends it. An address needs none.
  */
-p2pxfer_status p2pxfer_set_host(struct p2pxfer *handle, const char *host);
+p2pxfer_status p2pxfer_set_host(struct p2pxfer *handle,
+                                const char *host);
 
 /**
  * Sets the TCP port of the relay, 1 to 65535. Needed before a transfer.
@@ -190,16 +196,20 @@ p2pxfer_status p2pxfer_set_connect_timeout(struct p2pxfer *handle, uint32_t mill
 
 /**
  * Sets after how long a silence of the peer, during the transfer, the connection counts as lost: at
- * least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set.
+ * least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set. Once a sender has handed all
+ * of the file to the system, it waits ten times as long for the receiver's last answer: much of the
+ * file may still be on its way, where nobody sees it move.
  */
-p2pxfer_status p2pxfer_set_idle_timeout(struct p2pxfer *handle, uint32_t milliseconds);
+p2pxfer_status p2pxfer_set_idle_timeout(struct p2pxfer *handle,
+                                        uint32_t milliseconds);
 
 /**
  * Sets how long to wait for the peer to come, in milliseconds, or P2PXFER_FOREVER. A sender that
- * waits calls about once a second; with 0 it calls once. Unless set, a sender calls once and a
- * receiver waits without an end.
+ * waits calls about once a second; with 0 it calls once. A receiver's time begins when it has reached
+ * the relay. Unless set, a sender calls once and a receiver waits without an end.
  */
-p2pxfer_status p2pxfer_set_wait(struct p2pxfer *handle, uint32_t milliseconds);
+p2pxfer_status p2pxfer_set_wait(struct p2pxfer *handle,
+                                uint32_t milliseconds);
 
 /**
  * Sets who hears how a transfer goes, and what it gets as `user`, which is only passed on. NULL for
@@ -260,6 +270,10 @@ int32_t p2pxfer_received_path(const struct p2pxfer *handle, char *buffer, size_t
  * the look-up of the host's name is done, unless it was over already. From any thread, and from
  * inside the progress callback. P2PXFER_IDLE when no transfer runs: one that begins later is not
  * affected. Must not run beside p2pxfer_free().
+ *
+ * To end a transfer that another thread is about to begin, have a flag of your own, atomic or under
+ * a lock, that the progress callback returns. Set the flag, then call this, and take P2PXFER_IDLE
+ * for success: a transfer that this came too early for asks the callback before it calls anybody.
  */
 p2pxfer_status p2pxfer_cancel(struct p2pxfer *handle);
 

@@ -14,12 +14,13 @@ use crate::status::{P2PXFER_BAD_ARGUMENT, P2PXFER_BUSY, p2pxfer_status};
 /// As a time: never, or without an end.
 pub const P2PXFER_FOREVER: u32 = 0xffff_ffff;
 
-/// Hears how a transfer goes, in the thread that runs it: `done` of `total` bytes of the file have
-/// crossed. Both are 0 until the length is known; those calls come when the relay is connected to,
-/// when a receiver begins to wait, when the peer is there, and about once a second while a sender
-/// waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED. It may call p2pxfer_cancel() and
-/// the functions that take no handle; all others are P2PXFER_BUSY on this handle. It must return: no
-/// exception and no longjmp may leave it.
+/// Hears how a transfer goes, in the thread that runs it. `done` of `total` bytes of the file were
+/// received, or, for a sender, handed to the system to be sent: that all were says nothing about what
+/// the receiver has, only P2PXFER_OK does. Both are 0 until the length is known; those calls come
+/// before the relay's name is looked up, when a receiver begins to wait, when the peer is there, and
+/// about once a second while a sender waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED.
+/// It may call p2pxfer_cancel() and the functions that take no handle; all others are P2PXFER_BUSY on
+/// this handle. It must return: no exception and no longjmp may leave it.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 pub type p2pxfer_progress =
     Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> c_int>;
@@ -198,6 +199,10 @@ pub unsafe extern "C" fn p2pxfer_set_user_id(
 
 /// Sets the host of the relay: a name, an IPv4 address, or an IPv6 address with or without brackets,
 /// in UTF-8. Needed before a transfer.
+///
+/// Each connection looks a name up with the system's resolver, in the thread of the transfer, and
+/// tries its addresses one after the other. A look-up takes as long as the system lets it: no timeout
+/// of ours and no p2pxfer_cancel() ends it. An address needs none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_set_host(
     handle: *mut p2pxfer,
@@ -248,7 +253,9 @@ pub unsafe extern "C" fn p2pxfer_set_connect_timeout(
 }
 
 /// Sets after how long a silence of the peer, during the transfer, the connection counts as lost: at
-/// least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set.
+/// least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set. Once a sender has handed all
+/// of the file to the system, it waits ten times as long for the receiver's last answer: much of the
+/// file may still be on its way, where nobody sees it move.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_set_idle_timeout(
     handle: *mut p2pxfer,
@@ -271,8 +278,8 @@ pub unsafe extern "C" fn p2pxfer_set_idle_timeout(
 }
 
 /// Sets how long to wait for the peer to come, in milliseconds, or P2PXFER_FOREVER. A sender that
-/// waits calls about once a second; with 0 it calls once. Unless set, a sender calls once and a
-/// receiver waits without an end.
+/// waits calls about once a second; with 0 it calls once. A receiver's time begins when it has reached
+/// the relay. Unless set, a sender calls once and a receiver waits without an end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_set_wait(
     handle: *mut p2pxfer,

@@ -87,6 +87,10 @@ pub unsafe extern "C" fn p2pxfer_received_path(
 /// the look-up of the host's name is done, unless it was over already. From any thread, and from
 /// inside the progress callback. P2PXFER_IDLE when no transfer runs: one that begins later is not
 /// affected. Must not run beside p2pxfer_free().
+///
+/// To end a transfer that another thread is about to begin, have a flag of your own, atomic or under
+/// a lock, that the progress callback returns. Set the flag, then call this, and take P2PXFER_IDLE
+/// for success: a transfer that this came too early for asks the callback before it calls anybody.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_cancel(handle: *mut p2pxfer) -> p2pxfer_status {
     boundary::status(|| {
