@@ -1,6 +1,8 @@
 /* A handle serves one call at a time, and says so: from inside the callback, and to a second thread. */
 #include "check.h"
 
+#include <semaphore.h>
+
 static int nothing(void *user, uint64_t done, uint64_t total)
 {
     (void)user;
@@ -70,18 +72,28 @@ static void a_callback_finds_its_handle_busy(const struct setup *setup)
     MUST(p2pxfer_free(send.handle));
 }
 
+static int tell_that_it_runs(void *user, uint64_t done, uint64_t total)
+{
+    (void)done;
+    (void)total;
+    CHECK(sem_post((sem_t *)user) == 0);
+    return 0;
+}
+
 static void a_second_thread_finds_the_handle_busy(const struct setup *setup)
 {
-    char text[8];
+    sem_t runs;
     struct job receive = {0};
     receive.handle = handle_for(setup, "waits");
+    CHECK(sem_init(&runs, 0, 0) == 0);
+    MUST(p2pxfer_set_progress(receive.handle, tell_that_it_runs, &runs));
     start(&receive);
-    while (p2pxfer_last_error(receive.handle, text, sizeof text) != P2PXFER_BUSY)
-        sched_yield();
+    CHECK(sem_wait(&runs) == 0);
     everything_is_busy(receive.handle);
-    cancel_running(receive.handle);
+    MUST(p2pxfer_cancel(receive.handle));
     CHECK_STATUS(finish(&receive), P2PXFER_CANCELLED);
     MUST(p2pxfer_free(receive.handle));
+    CHECK(sem_destroy(&runs) == 0);
 }
 
 int main(int argc, char **argv)
