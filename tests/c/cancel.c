@@ -97,6 +97,57 @@ static void a_callback_stops_one_that_has_not_met_its_peer(const struct setup *s
     MUST(p2pxfer_free(handle));
 }
 
+/* What the header tells for a transfer that is about to begin: a flag, then p2pxfer_cancel(). */
+struct flag {
+    pthread_mutex_t lock;
+    int set;
+};
+
+static int read_flag(void *user, uint64_t done, uint64_t total)
+{
+    struct flag *flag = (struct flag *)user;
+    int set;
+    (void)done;
+    (void)total;
+    CHECK(pthread_mutex_lock(&flag->lock) == 0);
+    set = flag->set;
+    CHECK(pthread_mutex_unlock(&flag->lock) == 0);
+    return set;
+}
+
+static p2pxfer_status stop_by_flag(struct flag *flag, p2pxfer *handle)
+{
+    CHECK(pthread_mutex_lock(&flag->lock) == 0);
+    flag->set = 1;
+    CHECK(pthread_mutex_unlock(&flag->lock) == 0);
+    return p2pxfer_cancel(handle);
+}
+
+static void a_flag_and_one_cancel_stop_a_transfer_whenever_it_begins(const struct setup *setup)
+{
+    struct flag flag = {PTHREAD_MUTEX_INITIALIZER, 0};
+    struct job receive = {0};
+    p2pxfer_status status;
+    int round, turn;
+
+    receive.handle = handle_for(setup, "flag");
+    MUST(p2pxfer_set_wait(receive.handle, P2PXFER_FOREVER));
+    MUST(p2pxfer_set_progress(receive.handle, read_flag, &flag));
+    CHECK_STATUS(stop_by_flag(&flag, receive.handle), P2PXFER_IDLE);
+    CHECK_STATUS(p2pxfer_recv_file(receive.handle, NULL, 0), P2PXFER_CANCELLED);
+
+    for (round = 0; round < 100; round++) {
+        flag.set = 0;
+        start(&receive);
+        for (turn = 0; turn < round; turn++)
+            sched_yield();
+        status = stop_by_flag(&flag, receive.handle);
+        CHECK(status == P2PXFER_OK || status == P2PXFER_IDLE);
+        CHECK_STATUS(finish(&receive), P2PXFER_CANCELLED);
+    }
+    MUST(p2pxfer_free(receive.handle));
+}
+
 int main(int argc, char **argv)
 {
     struct setup setup = setup_from(argc, argv);
@@ -106,5 +157,6 @@ int main(int argc, char **argv)
     a_callback_stops_its_transfer(&setup, CALL, 0);
     another_thread_stops_one_that_waits(&setup);
     a_callback_stops_one_that_has_not_met_its_peer(&setup);
+    a_flag_and_one_cancel_stop_a_transfer_whenever_it_begins(&setup);
     return 0;
 }
