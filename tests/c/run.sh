@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 patience=120 # seconds that a program may take, under valgrind too
 host=127.0.0.1
 warnings=(-Wall -Wextra -pedantic -Werror)
-tests=(version arguments files cancel busy signals)
+tests=(version arguments status files cancel busy signals)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/p2pxfer-c.XXXXXX")
 relay='' receiver='' failures=0 turn=0
@@ -63,11 +63,11 @@ build_test() { "$CC" -std=c99 -D_POSIX_C_SOURCE=200809L -g "${warnings[@]}" -I"$
 shared=(-x none -L"$DIST/lib" -lp2pxfer -Wl,-rpath,"$DIST/lib")
 static=(-x none "$DIST/lib/libp2pxfer.a" -pthread)
 
-# The test programs get a folder of their own each time.
+# The test programs get a folder of their own each time, and know where ours are.
 run_test() {
     turn=$((turn + 1))
     mkdir "$work/folder-$turn"
-    timeout $patience "$@" "$work/folder-$turn" $host "$port"
+    BIN=$DIST/bin timeout $patience "$@" "$work/folder-$turn" $host "$port"
 }
 
 # cross NAME RECEIVER -- SENDER: moves the file between two commands, in which {} stands for the folder
