@@ -130,7 +130,6 @@ impl Buffer {
         if start.is_null() && size > 0 {
             return Err(P2PXFER_BAD_ARGUMENT);
         }
-        if size > 0 { unsafe { start.write(0) } }
         Ok(Self {
             start: start.cast(),
             size,

@@ -86,11 +86,11 @@ impl From<Kind> for p2pxfer_status {
         match kind {
             Kind::NobodyWaits => P2PXFER_NOBODY_WAITS,
             Kind::Lost => P2PXFER_CONNECTION_LOST,
-            Kind::Refused => P2PXFER_CHECKSUM,
+            Kind::Refused => P2PXFER_REFUSED,
             Kind::Checksum => P2PXFER_CHECKSUM,
             Kind::File => P2PXFER_FILE,
-            Kind::Protocol => P2PXFER_UNSAFE_NAME,
-            Kind::UnsafeName => P2PXFER_PROTOCOL,
+            Kind::Protocol => P2PXFER_PROTOCOL,
+            Kind::UnsafeName => P2PXFER_UNSAFE_NAME,
             Kind::Cancelled => P2PXFER_CANCELLED,
         }
     }
