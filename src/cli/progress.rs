@@ -12,6 +12,8 @@ const REDRAW: Duration = Duration::from_millis(100);
 const PLAIN: Duration = Duration::from_secs(1);
 /// A transfer shorter than this shows no line unasked.
 const QUICK: Duration = Duration::from_secs(1);
+/// After this the data counts as stalled, and how often that is looked at.
+pub(super) const STALL: Duration = Duration::from_secs(1);
 /// Width that is assumed when the terminal does not tell, in columns.
 const WIDTH: usize = 80;
 
@@ -38,6 +40,9 @@ pub(super) struct Reporter {
     moved: Instant,
     last: Option<Instant>,
     drawn: bool,
+    done: u64,
+    /// 0 while there is nothing to show.
+    total: u64,
     waiting_told: bool,
     away_told: bool,
 }
@@ -53,6 +58,8 @@ impl Reporter {
             moved: Instant::now(),
             last: None,
             drawn: false,
+            done: 0,
+            total: 0,
             waiting_told: false,
             away_told: false,
         }
@@ -98,6 +105,7 @@ impl Reporter {
             Event::Header { name, length } => {
                 self.start = Instant::now();
                 self.moved = self.start;
+                (self.done, self.total) = (0, *length);
                 let verb = if self.receiving {
                     "receiving"
                 } else {
@@ -114,6 +122,7 @@ impl Reporter {
 
     /// Says how it ended: a line that only `--quiet` suppresses.
     pub(super) fn result(&mut self, text: &dyn Display) {
+        self.total = 0;
         if self.loudness != Loudness::Quiet {
             self.line(text);
         }
@@ -121,7 +130,16 @@ impl Reporter {
 
     /// Says what went wrong.
     pub(super) fn error(&mut self, text: &dyn Display) {
+        self.total = 0;
         self.line(text);
+    }
+
+    /// Says on a terminal that nothing moves, which no event tells; to be called now and then.
+    pub(super) fn tick(&mut self) {
+        let stalled = self.done < self.total && self.moved.elapsed() >= STALL;
+        if stalled && self.terminal && self.loudness != Loudness::Quiet {
+            self.draw(&progress_text(self.done, self.total, Duration::MAX));
+        }
     }
 
     /// How long the data took, and how fast that was: without what came after it.
@@ -149,6 +167,7 @@ impl Reporter {
     fn progress(&mut self, done: u64, total: u64) {
         let now = Instant::now();
         self.moved = now;
+        (self.done, self.total) = (done, total);
         let shown = match self.loudness {
             Loudness::Quiet => false,
             Loudness::Usual => self.terminal && (self.drawn || now - self.start >= QUICK),
@@ -161,15 +180,18 @@ impl Reporter {
         }
         self.last = Some(now);
         let text = progress_text(done, total, now - self.start);
-        if self.terminal {
-            let line = format!("{}: {text}", self.program);
-            // The last column stays free: some terminals wrap when it is written.
-            let width = term::width().unwrap_or(WIDTH).saturating_sub(1);
-            write(&format!("\r{}\x1b[K", clipped(&line, width)));
-            self.drawn = true;
-        } else {
-            self.line(&text);
+        match self.terminal {
+            true => self.draw(&text),
+            false => self.line(&text),
         }
+    }
+
+    fn draw(&mut self, text: &str) {
+        let line = format!("{}: {text}", self.program);
+        // The last column stays free: some terminals wrap when it is written.
+        let width = term::width().unwrap_or(WIDTH).saturating_sub(1);
+        write(&format!("\r{}\x1b[K", clipped(&line, width)));
+        self.drawn = true;
     }
 }
 
@@ -247,6 +269,14 @@ mod tests {
             text(1000, 2_000_000_000, 10),
             "  0%  1.0 kB of 2.0 GB, 100 B/s, 5555:33:10 left"
         );
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_data_without_what_came_after_it() {
+        let mut reporter = Reporter::new("recv_r", Loudness::Quiet, true);
+        reporter.start = Instant::now() - Duration::from_secs(10);
+        reporter.moved = reporter.start + Duration::from_secs(2);
+        assert_eq!(reporter.pace(2_000_000), "2.0 s, 1.0 MB/s");
     }
 
     #[test]

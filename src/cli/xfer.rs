@@ -6,13 +6,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use super::args::{self, Flag, Takes, UsageError};
 use super::exit::{Exit, TABLE};
-use super::progress::{Loudness, Reporter};
+use super::progress::{Loudness, Reporter, STALL};
 use crate::client::{Cancel, Endpoint, Wait, recv_file, send_file};
 use crate::sys::signal::{self, Termination};
 use crate::transfer::{Error, Place, Printable, Reason, Target, UserId};
@@ -244,8 +244,11 @@ fn run(program: &str, job: &Job) -> Exit {
         return Exit::Usage;
     }
     let receiving = matches!(job.what, What::Receive(_));
-    let mut reporter = Reporter::new(program, job.loudness, receiving);
-    let result = transfer(job, &cancel, &mut reporter);
+    let reporter = Mutex::new(Reporter::new(program, job.loudness, receiving));
+    let reporter = Arc::new(reporter);
+    watch_for_stalls(&reporter);
+    let result = transfer(job, &cancel, &reporter);
+    let mut reporter = locked(&reporter);
     let Err(error) = result else {
         return Exit::Done;
     };
@@ -266,21 +269,39 @@ fn run(program: &str, job: &Job) -> Exit {
     }
 }
 
-fn transfer(job: &Job, cancel: &Cancel, reporter: &mut Reporter) -> Result<(), Error> {
+/// Keeps the line on a terminal true while no event comes; without a thread it is not.
+fn watch_for_stalls(reporter: &Arc<Mutex<Reporter>>) {
+    let reporter = Arc::downgrade(reporter);
+    let _ = thread::Builder::new().spawn(move || {
+        while let Some(reporter) = reporter.upgrade() {
+            locked(&reporter).tick();
+            drop(reporter);
+            thread::sleep(STALL);
+        }
+    });
+}
+
+fn locked(reporter: &Mutex<Reporter>) -> MutexGuard<'_, Reporter> {
+    reporter.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn transfer(job: &Job, cancel: &Cancel, reporter: &Mutex<Reporter>) -> Result<(), Error> {
     let mut observer = |event: crate::transfer::Event<'_>| {
-        reporter.handle(&event);
+        locked(reporter).handle(&event);
         ControlFlow::Continue(())
     };
     match &job.what {
         What::Send(path) => {
             let sent = send_file(&job.endpoint, path, cancel, &mut observer)?;
             let (name, length) = (Printable(&sent.name), sent.length);
+            let mut reporter = locked(reporter);
             let pace = reporter.pace(length);
             reporter.result(&format_args!("sent '{name}' ({length} bytes, {pace})"));
         }
         What::Receive(place) => {
             let received = recv_file(&job.endpoint, place, cancel, &mut observer)?;
             let (name, length) = (Printable(&received.name), received.length);
+            let mut reporter = locked(reporter);
             let pace = reporter.pace(length);
             let path = match &received.path {
                 Some(path) => Printable(path.as_os_str().as_encoded_bytes()).to_string(),

@@ -1,13 +1,15 @@
 //! Progress, on a terminal and elsewhere.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::common::Relay;
+use super::common::{Relay, wait_until};
 use super::content;
 use super::gate::Gate;
+use super::played;
 use super::program::{Program, command, listen, quiet, send, skip, with_words};
 use super::temp::TempDir;
 
@@ -97,6 +99,27 @@ fn on_a_terminal_one_line_is_redrawn() {
         lines[2].starts_with("recv_r: received 'file.bin' (10000000 bytes, "),
         "{shown:?}"
     );
+}
+
+#[test]
+fn a_stall_is_shown_though_nothing_happens() {
+    if !has_script() {
+        return;
+    }
+    let (relay, to) = (Relay::start("threads", &[]), TempDir::new());
+    let shown = to.path().join("shown");
+    let mut receive = with_words(command("recv_r"), "-", relay.address, &[]);
+    receive.arg("-o").arg(to.path());
+    let receiver = listen(&relay, on_a_terminal(&receive, &shown));
+    let mut sender = played::sender(&relay);
+    sender.write_all(&played::header("file.bin", 2)).unwrap();
+    sender.write_all(b"a").unwrap();
+    wait_until("the stall is shown", || {
+        let shown = std::fs::read_to_string(&shown).unwrap();
+        shown.contains("50%  1 B of 2 B, 0 B/s, stalled")
+    });
+    drop(sender);
+    assert_eq!(receiver.end().status, 4);
 }
 
 #[test]

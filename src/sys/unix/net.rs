@@ -357,6 +357,10 @@ fn raw_address(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t)
 }
 
 #[cfg(test)]
+#[path = "../tests/net.rs"]
+mod shared_tests;
+
+#[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
     use std::net::Ipv4Addr;
@@ -398,20 +402,6 @@ mod tests {
             assert!(Instant::now() < deadline, "the end was not seen");
             std::thread::yield_now();
         }
-    }
-
-    #[test]
-    fn what_can_be_read_is_told_without_waiting() {
-        let (ours, mut theirs) = couple();
-        assert!(!readable(&ours).unwrap());
-        theirs.write_all(b"x").unwrap();
-        ours.peek(&mut [0]).unwrap();
-        assert!(readable(&ours).unwrap());
-        assert_eq!((&ours).read(&mut [0]).unwrap(), 1);
-        assert!(!readable(&ours).unwrap());
-        drop(theirs);
-        assert_eq!(ours.peek(&mut [0]).unwrap(), 0);
-        assert!(readable(&ours).unwrap());
     }
 
     #[test]
