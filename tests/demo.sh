@@ -95,8 +95,8 @@ title "1. a file of 100 MB, and a relay on a free port"
 file=$work/photos.tar
 head -c $bytes /dev/urandom >"$file"
 show "head -c $bytes /dev/urandom > ${file##*/}"
-show "p2p-relay --bind $host 0"
-"$DIST/bin/p2p-relay" --bind $host 0 >"$work/relay.log" 2>&1 &
+show "p2p-relay --bind $host --log-ids 0"
+"$DIST/bin/p2p-relay" --bind $host --log-ids 0 >"$work/relay.log" 2>&1 &
 relay=$!
 await "the relay's first line" said '^listening on ' relay
 port=$(sed -n '1s/.*://p' "$work/relay.log")

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::line::Scribe;
 use crate::relay::Event;
 
 /// Lines that may wait for standard error. More are counted and dropped: an operator's stopped
@@ -20,6 +21,7 @@ pub(super) struct Journal(Option<Arc<Queue>>);
 
 struct Queue {
     entries: SyncSender<Entry>,
+    scribe: Arc<Scribe>,
     dropped: AtomicU64,
 }
 
@@ -31,28 +33,26 @@ enum Entry {
 
 impl Journal {
     /// Starts the writing thread, unless nothing is to be written.
-    pub(super) fn start(quiet: bool) -> io::Result<Self> {
+    pub(super) fn start(scribe: &Arc<Scribe>, quiet: bool) -> io::Result<Self> {
         if quiet {
             return Ok(Self(None));
         }
         let (entries, received) = sync_channel(WAITING);
         let queue = Arc::new(Queue {
             entries,
+            scribe: Arc::clone(scribe),
             dropped: AtomicU64::new(0),
         });
         let counted = Arc::clone(&queue);
-        std::thread::Builder::new().spawn(move || write(&received, &counted.dropped))?;
+        std::thread::Builder::new().spawn(move || write(&received, &counted))?;
         Ok(Self(Some(queue)))
     }
 
     /// Notes an event; never blocks.
     pub(super) fn note(&self, event: &Event<'_>) {
         if let Some(queue) = &self.0 {
-            if queue
-                .entries
-                .try_send(Entry::Line(event.to_string()))
-                .is_err()
-            {
+            let line = queue.scribe.event(event, SystemTime::now());
+            if queue.entries.try_send(Entry::Line(line)).is_err() {
                 queue.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -70,7 +70,7 @@ impl Journal {
 }
 
 /// Writes until the process ends; lines that came together are written together.
-fn write(entries: &Receiver<Entry>, dropped: &AtomicU64) {
+fn write(entries: &Receiver<Entry>, queue: &Queue) {
     let mut text = String::new();
     let mut waiting = Vec::new();
     while let Ok(first) = entries.recv() {
@@ -78,20 +78,15 @@ fn write(entries: &Receiver<Entry>, dropped: &AtomicU64) {
         // No more at a time than may wait, or a flood would keep it from ever writing.
         for _ in 0..WAITING {
             match next {
-                Ok(Entry::Line(line)) => {
-                    text.push_str(&line);
-                    text.push('\n');
-                }
+                Ok(Entry::Line(line)) => text.push_str(&line),
                 Ok(Entry::Flush(written)) => waiting.push(written),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
             next = entries.try_recv();
         }
-        let lost = dropped.swap(0, Ordering::Relaxed);
+        let lost = queue.dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            text.push_str(&format!(
-                "dropped {lost} lines: standard error was too slow\n"
-            ));
+            text.push_str(&queue.scribe.dropped(lost, SystemTime::now()));
         }
         // Nobody may be reading: that is no reason to stop serving.
         let _ = io::stderr().write_all(text.as_bytes());

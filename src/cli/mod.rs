@@ -2,8 +2,12 @@
 
 mod args;
 mod exit;
+mod http;
 mod journal;
 mod limits;
+mod line;
+mod metrics;
 mod progress;
 pub mod relay;
+mod status;
 pub mod xfer;

@@ -227,21 +227,25 @@ fn rate(length: u64, time: Duration) -> u64 {
 }
 
 /// A number of bytes with a decimal unit.
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+pub(super) fn bytes(count: u64) -> String {
     if count < 1000 {
         return format!("{count} B");
     }
-    let mut value = count as f64 / 1000.0;
-    let mut unit = UNITS[0];
-    for larger in &UNITS[1..] {
-        if value < 999.95 {
+    // A tenth of each unit, in bytes. Whole numbers: the relay is smaller without the others.
+    let mut text = String::new();
+    for (unit, tenth) in [
+        ("kB", 100),
+        ("MB", 100_000),
+        ("GB", 100_000_000),
+        ("TB", 100_000_000_000),
+    ] {
+        let tenths = count / tenth + u64::from(count % tenth >= tenth / 2);
+        text = format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        if tenths < 10_000 {
             break;
         }
-        value /= 1000.0;
-        unit = larger;
     }
-    format!("{value:.1} {unit}")
+    text
 }
 
 fn clock(seconds: u64) -> String {

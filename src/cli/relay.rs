@@ -2,16 +2,20 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::args::{self, Flag, Takes, UsageError};
 use super::journal::Journal;
 use super::limits::LimitOptions;
+use super::line::{Format, Scribe};
+use super::metrics::Exposition;
+use super::{http, status};
 use crate::relay::{Backend, Config, Relay};
-use crate::sys::net::raise_descriptor_limit;
+use crate::sys::net::{listen, raise_descriptor_limit};
 use crate::sys::signal::Termination;
 
 const HELP: &str = "\
@@ -19,6 +23,7 @@ Lets two hosts that cannot reach each other meet: one waits under a user id, the
 other calls it, and the relay passes the bytes between them.
 
 usage: p2p-relay [options] PORT
+       p2p-relay --status ADDR:PORT
 
 PORT is the TCP port to listen on; 0 picks a free one, which the first line on
 standard error names.
@@ -45,12 +50,17 @@ standard error names.
   --pair-bytes RATE       bytes a second of one pair, both directions together
                           (default 0: no limit)
   --backend NAME          epoll (default on Linux) or threads (everywhere)
+  --metrics ADDR:PORT     serve /metrics for Prometheus and /healthz there, by HTTP
+  --status ADDR:PORT      print the metrics of the relay that has them there; end
+  --log FORMAT            text (default), or json: one object a line
+  --log-ids               show user ids in full; without it, a keyed hash of each
   --quiet                 no line for each event
   --version               print the version and end
   --help                  print this and end
 
 Each event is a line on standard error: registered, matched, refused or closed,
-with the reason and the bytes from each side. SIGINT and SIGTERM end the relay.
+with the reason and the bytes from each side. A user id is shown as a hash that
+is the same until the relay ends, such as id=#5f0c21d4a97e. SIGINT and SIGTERM end the relay.
 
 exit status: 0 ended by a signal, 1 failed, 2 wrong usage
 
@@ -72,6 +82,10 @@ const FLAGS: &[Flag] = &[
     Flag::long("source-bytes", Takes::Value),
     Flag::long("pair-bytes", Takes::Value),
     Flag::long("backend", Takes::Value),
+    Flag::long("metrics", Takes::Value),
+    Flag::long("status", Takes::Value),
+    Flag::long("log", Takes::Value),
+    Flag::long("log-ids", Takes::Nothing),
     Flag::short(b'q', "quiet", Takes::Nothing),
     Flag::short(b'V', "version", Takes::Nothing),
     Flag::short(b'h', "help", Takes::Nothing),
@@ -85,13 +99,12 @@ pub fn main() -> ExitCode {
     match parse(std::env::args_os().skip(1)) {
         Ok(Request::Help) => print(HELP),
         Ok(Request::Version) => print(concat!("p2p-relay ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Request::Serve(service)) => match serve(*service) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => {
-                eprintln!("p2p-relay: {message}");
-                ExitCode::FAILURE
-            }
-        },
+        Ok(Request::Status(address)) => {
+            status::fetch(address).map_or_else(|message| fail(&message), |text| print(&text))
+        }
+        Ok(Request::Serve(service)) => {
+            serve(*service).map_or_else(|message| fail(&message), |()| ExitCode::SUCCESS)
+        }
         Err(error) => {
             eprintln!("p2p-relay: {error}");
             ExitCode::from(2)
@@ -106,10 +119,16 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
+fn fail(message: &str) -> ExitCode {
+    eprintln!("p2p-relay: {message}");
+    ExitCode::FAILURE
+}
+
 #[derive(Debug)]
 enum Request {
     Help,
     Version,
+    Status(SocketAddr),
     Serve(Box<Service>),
 }
 
@@ -119,14 +138,24 @@ struct Service {
     port: u16,
     config: Config,
     limits: LimitOptions,
+    reports: Reports,
+}
+
+/// What the relay tells of itself, and where.
+#[derive(Debug, Default)]
+struct Reports {
     quiet: bool,
+    format: Format,
+    full_ids: bool,
+    metrics: Option<SocketAddr>,
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
     let args = args::parse(arguments, FLAGS)?;
     let mut config = Config::default();
     let mut limits = LimitOptions::default();
-    let mut quiet = false;
+    let mut reports = Reports::default();
+    let mut status = None;
     for (name, value) in &args.options {
         let value = value.as_deref();
         let seconds = |from| {
@@ -136,7 +165,11 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
         match *name {
             "help" => return Ok(Request::Help),
             "version" => return Ok(Request::Version),
-            "quiet" => quiet = true,
+            "quiet" => reports.quiet = true,
+            "log-ids" => reports.full_ids = true,
+            "log" => reports.format = format(value)?,
+            "metrics" => reports.metrics = Some(socket_address(name, value)?),
+            "status" => status = Some(socket_address(name, value)?),
             "bind" => config.bind = Some(address(value)?),
             "hello-timeout" => config.hello_timeout = seconds(1)?,
             "idle-timeout" => {
@@ -150,20 +183,25 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
             }
         }
     }
-    match args.words.as_slice() {
-        [port] => {
+    match (status, args.words.as_slice()) {
+        (Some(address), []) => Ok(Request::Status(address)),
+        (Some(_), [word, ..]) => Err(UsageError(format!(
+            "--status takes no PORT: leave '{}' out",
+            args::shown(word)
+        ))),
+        (None, [port]) => {
             let port = args::number("PORT", Some(port), 0..=u64::from(u16::MAX), "a number")?;
             Ok(Request::Serve(Box::new(Service {
                 port: port as u16,
                 config,
                 limits,
-                quiet,
+                reports,
             })))
         }
-        [] => Err(UsageError(
+        (None, []) => Err(UsageError(
             "PORT is missing: 'p2p-relay 9000' listens on port 9000, --help tells more".into(),
         )),
-        [_, extra, ..] => Err(UsageError(format!(
+        (None, [_, extra, ..]) => Err(UsageError(format!(
             "one PORT is enough, '{}' is too much: --help tells more",
             args::shown(extra)
         ))),
@@ -182,6 +220,29 @@ fn address(value: Option<&OsStr>) -> Result<IpAddr, UsageError> {
             "--bind takes an IPv4 or IPv6 address, not '{given}'"
         ))
     })
+}
+
+fn socket_address(name: &str, value: Option<&OsStr>) -> Result<SocketAddr, UsageError> {
+    let text = value.and_then(OsStr::to_str).unwrap_or_default();
+    text.parse().map_err(|_| {
+        let given = args::shown(value.unwrap_or_default());
+        UsageError(format!(
+            "--{name} takes ADDR:PORT, such as 127.0.0.1:9100 or [::1]:9100, not '{given}'"
+        ))
+    })
+}
+
+fn format(value: Option<&OsStr>) -> Result<Format, UsageError> {
+    match value.and_then(OsStr::to_str) {
+        Some("text") => Ok(Format::Text),
+        Some("json") => Ok(Format::Json),
+        _ => {
+            let given = args::shown(value.unwrap_or_default());
+            Err(UsageError(format!(
+                "--log takes text or json, not '{given}'"
+            )))
+        }
+    }
 }
 
 fn backend(value: Option<&OsStr>) -> Result<Backend, UsageError> {
@@ -204,7 +265,7 @@ fn serve(service: Service) -> Result<(), String> {
         port,
         mut config,
         limits,
-        quiet,
+        reports,
     } = service;
     let failed = |what: &str, error: io::Error| format!("{what}: {}", reason(&error));
     // Before anything else is started, so that no signal finds the old handling.
@@ -219,10 +280,30 @@ fn serve(service: Service) -> Result<(), String> {
     let address = relay
         .local_addr()
         .map_err(|error| failed("cannot tell the port", error))?;
-    // Nobody may be reading: that is no reason not to serve.
-    let _ = writeln!(io::stderr(), "listening on {address}");
+    let metrics = match reports.metrics {
+        Some(wanted) => Some(
+            listen(wanted)
+                .and_then(|listener| Ok((listener.local_addr()?, listener)))
+                .map_err(|error| failed(&format!("cannot serve --metrics {wanted}"), error))?,
+        ),
+        None => None,
+    };
+    let scribe = Arc::new(Scribe::new(reports.format, reports.full_ids));
+    let tell = |what: &str, address: SocketAddr| {
+        let line = scribe.listening(what, &address, SystemTime::now());
+        // Nobody may be reading: that is no reason not to serve.
+        let _ = io::stderr().write_all(line.as_bytes());
+    };
+    tell("listening", address);
+    if let Some((address, listener)) = metrics {
+        let stats = relay.stats();
+        http::serve(listener, move || Exposition(&stats.snapshot()).to_string())
+            .map_err(|error| failed("cannot start a thread", error))?;
+        tell("metrics", address);
+    }
 
-    let journal = Journal::start(quiet).map_err(|error| failed("cannot start a thread", error))?;
+    let journal = Journal::start(&scribe, reports.quiet)
+        .map_err(|error| failed("cannot start a thread", error))?;
     let (served, end) = sync_channel(2);
     let signalled = served.clone();
     let threads = spawn(move || {
@@ -251,7 +332,7 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 /// What the system says, without its number.
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error")
         .next()

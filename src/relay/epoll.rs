@@ -27,7 +27,7 @@ use super::places::{Place, Places};
 use super::pump::Side;
 use super::registry::Registry;
 use super::session::Session;
-use super::{Config, Log};
+use super::{Config, Log, Stats};
 use crate::io::{Key, Slab, Timers};
 use crate::sys::linux::epoll::{Epoll, Event, Events, Watch};
 use crate::wire::UserId;
@@ -40,6 +40,7 @@ const LISTENER: u64 = u64::MAX - 1;
 struct Shared<'a> {
     listener: &'a TcpListener,
     config: &'a Config,
+    stats: &'a Stats,
     log: &'a Log<'a>,
     registry: Mutex<Registry<Ticket>>,
     places: Arc<Places>,
@@ -61,12 +62,18 @@ impl Shared<'_> {
     }
 }
 
-pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io::Result<()> {
+pub(super) fn run(
+    listener: &TcpListener,
+    config: &Config,
+    stats: &Stats,
+    log: &Log<'_>,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let loops = thread::available_parallelism().map_or(1, usize::from);
     let shared = Shared {
         listener,
         config,
+        stats,
         log,
         registry: Mutex::default(),
         places: Places::new(config.limits.clone()),
@@ -181,11 +188,12 @@ impl<'a> Loop<'a> {
         let mut events = Events::default();
         let mut turn = Vec::new();
         self.resume_accepting(Instant::now());
+        let mut rested = Instant::now();
         while !self.shared.ended.load(Ordering::Relaxed) {
             let timeout = if self.queue.is_empty() {
                 self.timers
                     .next()
-                    .map(|at| at.saturating_duration_since(Instant::now()))
+                    .map(|at| at.saturating_duration_since(rested))
             } else {
                 Some(Duration::ZERO)
             };
@@ -208,6 +216,8 @@ impl<'a> Loop<'a> {
             while let Some(alarm) = self.timers.pop(now) {
                 self.handle_alarm(alarm, now);
             }
+            rested = Instant::now();
+            self.shared.stats.turned(rested - now);
         }
         Ok(())
     }
@@ -258,6 +268,7 @@ impl<'a> Loop<'a> {
     fn close(&mut self, key: Key) {
         if self.connections.remove(key).is_some() {
             self.mailbox().discount();
+            self.shared.stats.closed();
         }
     }
 

@@ -1,12 +1,8 @@
-//! What happens in a relay, one value an event; its text is the line of the log.
+//! What happens in a relay, one value an event.
 
-use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
 use crate::wire::{HelloError, IdError, UserId};
-
-/// How much of an id a line shows, in characters.
-const ID_SHOWN: usize = 64;
 
 /// Something that an operator may want to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +74,20 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every one, or one of those that share a word.
+    pub const ALL: &[Self] = &[
+        Self::NobodyWaits,
+        Self::NotHello(HelloError::UnknownRole),
+        Self::NotHello(HelloError::Id(IdError::Empty)),
+        Self::NotHello(HelloError::Id(IdError::TooLong)),
+        Self::NotHello(HelloError::Id(IdError::Control)),
+        Self::HelloTimeout,
+        Self::Exhausted,
+        Self::SourceConnections,
+        Self::SourceArrivals,
+        Self::SourceListeners,
+    ];
+
     /// The word of the log.
     pub fn word(self) -> &'static str {
         match self {
@@ -117,6 +127,17 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every one.
+    pub const ALL: &[Self] = &[
+        Self::Finished,
+        Self::HalfClose,
+        Self::Idle,
+        Self::ListenerLost,
+        Self::CallerLost,
+        Self::Gone,
+        Self::NoHello,
+    ];
+
     /// The word of the log.
     pub fn word(self) -> &'static str {
         match self {
@@ -131,78 +152,71 @@ impl Reason {
     }
 }
 
-/// An id as one word of a line: without spaces, which part the words, and cut, because strangers
-/// choose its length.
-struct Word<'a>(&'a UserId);
-
-impl fmt::Display for Word<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        for (index, char) in text.chars().enumerate() {
-            match char {
-                _ if index == ID_SHOWN => return f.write_str("..."),
-                ' ' => f.write_str("\\x20")?,
-                char => f.write_char(char)?,
-            }
-        }
-        Ok(())
-    }
+/// What an event says about one thing.
+#[derive(Clone, Copy, Debug)]
+pub enum Field<'a> {
+    /// The name of somebody: not for everybody's eyes.
+    Id(&'a UserId),
+    /// An address.
+    Address(SocketAddr),
+    /// A word of ours.
+    Word(&'static str),
+    /// A number of bytes.
+    Bytes(u64),
 }
 
-impl fmt::Display for Event<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl<'a> Event<'a> {
+    /// The word of the log.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Registered { .. } => "registered",
+            Self::Matched { .. } => "matched",
+            Self::Refused { .. } => "refused",
+            Self::Left { .. } | Self::Closed { .. } => "closed",
+        }
+    }
+
+    /// What the event says, by names that are told once each, in the order of the log.
+    pub fn tell(&self, each: &mut dyn FnMut(&'static str, Field<'a>)) {
         match *self {
-            Self::Registered { id, from } => write!(f, "registered id={} from={from}", Word(id)),
+            Self::Registered { id, from } => {
+                each("id", Field::Id(id));
+                each("from", Field::Address(from));
+            }
             Self::Matched {
                 id,
                 listener,
                 caller,
             } => {
-                write!(
-                    f,
-                    "matched id={} listener={listener} caller={caller}",
-                    Word(id)
-                )
+                each("id", Field::Id(id));
+                each("listener", Field::Address(listener));
+                each("caller", Field::Address(caller));
             }
             Self::Refused { from, id, refusal } => {
-                write!(f, "refused from={from} reason={}", refusal.word())?;
-                id.map_or(Ok(()), |id| write!(f, " id={}", Word(id)))
+                each("from", Field::Address(from));
+                each("reason", Field::Word(refusal.word()));
+                if let Some(id) = id {
+                    each("id", Field::Id(id));
+                }
             }
             Self::Left { from, id, reason } => {
-                write!(f, "closed from={from} reason={}", reason.word())?;
-                id.map_or(Ok(()), |id| write!(f, " id={}", Word(id)))
+                each("from", Field::Address(from));
+                each("reason", Field::Word(reason.word()));
+                if let Some(id) = id {
+                    each("id", Field::Id(id));
+                }
             }
             Self::Closed {
                 id,
                 reason,
                 listener_bytes,
                 caller_bytes,
-            } => write!(
-                f,
-                "closed id={} reason={} listener_bytes={listener_bytes} caller_bytes={caller_bytes}",
-                Word(id),
-                reason.word()
-            ),
+            } => {
+                each("id", Field::Id(id));
+                each("reason", Field::Word(reason.word()));
+                each("listener_bytes", Field::Bytes(listener_bytes));
+                each("caller_bytes", Field::Bytes(caller_bytes));
+            }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_can_neither_forge_a_field_nor_fill_a_line() {
-        let line = |id: &[u8]| {
-            let id = UserId::new(id).unwrap();
-            let from = SocketAddr::from(([127, 0, 0, 1], 9));
-            Event::Registered { id: &id, from }.to_string()
-        };
-        assert_eq!(
-            line(b"x from=6.6.6.6:1"),
-            "registered id=x\\x20from=6.6.6.6:1 from=127.0.0.1:9"
-        );
-        let cut = format!("registered id={}... from=127.0.0.1:9", "y".repeat(ID_SHOWN));
-        assert_eq!(line(&[b'y'; 255]), cut);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`config`](Config): what an operator can set
 //! - [`event`](Event): what happened, for the log
+//! - [`stats`](Stats): how much of what happened, for who watches
 //! - `session`: a connection until its hello is whole; no I/O
 //! - `pump`: a pair, its two directions and its end; no I/O
 //! - `registry`: who waits under which id, and who owns a waiting socket
@@ -20,15 +21,20 @@ mod places;
 mod pump;
 mod registry;
 mod session;
+mod stats;
 mod threads;
 mod throttle;
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use config::{Backend, Config, Limits};
-pub use event::{Event, Reason, Refusal};
+pub use event::{Event, Field, Reason, Refusal};
+pub use stats::{Snapshot, Stats, TURN_BOUNDS, Turns};
+
+pub use crate::wire::UserId;
 
 use self::pump::{Pump, Side, Sides};
 use crate::sys::net;
@@ -47,6 +53,7 @@ pub type Log<'a> = dyn Fn(&Event<'_>) + Sync + 'a;
 pub struct Relay {
     listener: TcpListener,
     config: Config,
+    stats: Arc<Stats>,
 }
 
 impl Relay {
@@ -68,7 +75,11 @@ impl Relay {
         };
         // What it accepts inherits this where the system works so; where not, the backend repeats it.
         net::watch_peer(&listener)?;
-        Ok(Self { listener, config })
+        Ok(Self {
+            listener,
+            stats: Arc::new(Stats::new(config.backend)),
+            config,
+        })
     }
 
     /// Where it listens.
@@ -79,15 +90,25 @@ impl Relay {
         self.listener.local_addr()
     }
 
+    /// Its numbers, to be read while it serves and after.
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
+    }
+
     /// Serves; returns only when the machine leaves it no way to go on.
     ///
     /// # Errors
     /// What stopped it.
     pub fn run(self, log: &Log<'_>) -> io::Result<()> {
+        let stats = &*self.stats;
+        let log = &|event: &Event<'_>| {
+            stats.note(event);
+            log(event);
+        };
         match self.config.backend {
             #[cfg(all(target_os = "linux", feature = "libc"))]
-            Backend::Epoll => epoll::run(&self.listener, &self.config, log),
-            Backend::Threads => threads::run(&self.listener, &self.config, log),
+            Backend::Epoll => epoll::run(&self.listener, &self.config, stats, log),
+            Backend::Threads => threads::run(&self.listener, &self.config, stats, log),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::pump::{LIVENESS, Pump, Side, Sides, Step, Verdict};
 use super::registry::Registry;
 use super::session::{Session, Verdict as Asked};
 use super::throttle::Throttle;
-use super::{Config, DELIVERY, LINGER, Log, canonical, look, turn_away};
+use super::{Config, DELIVERY, LINGER, Log, Stats, canonical, look, turn_away};
 use crate::sys::net;
 use crate::wire::{HELLO_MAX, NO, Role, UserId, YES};
 
@@ -30,22 +30,36 @@ const WATCH: Duration = Duration::from_secs(1);
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
 /// A connection with the place that it takes up.
-struct Connection {
+struct Connection<'a> {
     stream: TcpStream,
     from: SocketAddr,
     place: Place,
+    stats: &'a Stats,
+}
+
+impl Drop for Connection<'_> {
+    fn drop(&mut self) {
+        self.stats.closed();
+    }
 }
 
 struct Server<'a> {
     config: &'a Config,
+    stats: &'a Stats,
     log: &'a Log<'a>,
-    registry: Mutex<Registry<Connection>>,
+    registry: Mutex<Registry<Connection<'a>>>,
 }
 
-pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io::Result<()> {
+pub(super) fn run(
+    listener: &TcpListener,
+    config: &Config,
+    stats: &Stats,
+    log: &Log<'_>,
+) -> io::Result<()> {
     let places = Places::new(config.limits.clone());
     let server = Server {
         config,
+        stats,
         log,
         registry: Mutex::default(),
     };
@@ -57,9 +71,17 @@ pub(super) fn run(listener: &TcpListener, config: &Config, log: &Log<'_>) -> io:
         loop {
             let vacancy = places.await_vacancy();
             match listener.accept() {
-                Ok((stream, from)) => server.welcome(scope, stream, canonical(from), vacancy),
-                Err(error) if of_one_connection(&error) => {}
+                Ok((stream, from)) => {
+                    stats.accepted();
+                    server.welcome(scope, stream, canonical(from), vacancy);
+                }
+                Err(error) if of_one_connection(&error) => {
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        stats.accept_failed();
+                    }
+                }
                 Err(_) => {
+                    stats.accept_failed();
                     drop(vacancy);
                     std::thread::sleep(EXHAUSTED);
                 }
@@ -78,7 +100,7 @@ fn of_one_connection(error: &io::Error) -> bool {
 }
 
 impl<'a> Server<'a> {
-    fn registry(&self) -> MutexGuard<'_, Registry<Connection>> {
+    fn registry(&self) -> MutexGuard<'_, Registry<Connection<'a>>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -105,10 +127,12 @@ impl<'a> Server<'a> {
                 return turn_away(&stream);
             }
         };
+        self.stats.opened();
         let connection = Connection {
             stream,
             from,
             place,
+            stats: self.stats,
         };
         // A thread that cannot be had takes the connection down with it: the closure is dropped.
         let spawned = Builder::new()
@@ -120,7 +144,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn serve(&self, mut connection: Connection) {
+    fn serve(&self, mut connection: Connection<'a>) {
         let from = connection.from;
         // Where the listening socket did not hand these down.
         let _ = net::watch_peer(&connection.stream);
@@ -185,22 +209,29 @@ impl<'a> Server<'a> {
     }
 
     /// The first under `id` who is still there.
-    fn find(&self, id: &UserId) -> Option<Connection> {
+    fn find(&self, id: &UserId) -> Option<Connection<'a>> {
         loop {
             let listener = self.registry().take(id)?;
             if !net::peer_gone(&listener.stream) {
                 return Some(listener);
             }
-            (self.log)(&Event::Left {
-                from: listener.from,
-                id: Some(id),
-                reason: Reason::Gone,
-            });
+            self.forget(listener, id);
         }
     }
 
+    /// A waiting listener has gone. Its place is free before the log says so.
+    fn forget(&self, listener: Connection<'_>, id: &UserId) {
+        let from = listener.from;
+        drop(listener);
+        (self.log)(&Event::Left {
+            from,
+            id: Some(id),
+            reason: Reason::Gone,
+        });
+    }
+
     /// Answers `X`.
-    fn refuse(&self, connection: &Connection, id: Option<&UserId>, refusal: Refusal) {
+    fn refuse(&self, connection: &Connection<'_>, id: Option<&UserId>, refusal: Refusal) {
         (self.log)(&Event::Refused {
             from: connection.from,
             id,
@@ -220,22 +251,18 @@ impl<'a> Server<'a> {
             for id in ids {
                 // The lock is held for one id at a time, so that nobody's meeting waits for the tour.
                 while let Some(gone) = self.take_gone(&id) {
-                    (self.log)(&Event::Left {
-                        from: gone.from,
-                        id: Some(&id),
-                        reason: Reason::Gone,
-                    });
+                    self.forget(gone, &id);
                 }
             }
         }
     }
 
-    fn take_gone(&self, id: &UserId) -> Option<Connection> {
+    fn take_gone(&self, id: &UserId) -> Option<Connection<'a>> {
         self.registry()
             .remove(id, |listener| net::peer_gone(&listener.stream))
     }
 
-    fn pair(&self, id: &UserId, mut listener: Connection, caller: Connection) {
+    fn pair(&self, id: &UserId, mut listener: Connection<'_>, caller: Connection<'_>) {
         listener.place.listens_no_more();
         (self.log)(&Event::Matched {
             id,
@@ -256,6 +283,7 @@ impl<'a> Server<'a> {
         let pair = Pair {
             streams,
             throttle: Mutex::new(throttle),
+            stats: self.stats,
             pump: Mutex::new(pump),
             changed: Condvar::new(),
         };
@@ -274,6 +302,7 @@ impl<'a> Server<'a> {
 struct Pair<'a> {
     streams: Sides<&'a TcpStream>,
     throttle: Mutex<Throttle>,
+    stats: &'a Stats,
     pump: Mutex<Pump>,
     /// The pump has changed in a way that may change the verdict.
     changed: Condvar,
@@ -352,6 +381,7 @@ impl Pair<'_> {
                 (Step::Write(_), Ok(count)) => {
                     held.start += count;
                     pump.handle_written(source, count as u64, now);
+                    self.stats.moved(source, count as u64);
                 }
                 (_, Ok(_)) => pump.handle_finished(source, now),
                 (Step::Read, Err(_)) => pump.handle_read_failed(source, now),

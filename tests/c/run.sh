@@ -137,7 +137,7 @@ else
 fi
 
 # --- a relay, and a file
-"$DIST/bin/p2p-relay" --bind $host 0 >"$work/relay.log" 2>&1 &
+"$DIST/bin/p2p-relay" --bind $host --log-ids 0 >"$work/relay.log" 2>&1 &
 relay=$!
 await "the relay's first line" grep -q '^listening on ' "$work/relay.log" || exit 1
 port=$(sed -n '1s/.*://p' "$work/relay.log")

@@ -58,6 +58,11 @@ impl Relay {
 
     /// A relay on a free port; where it binds is left to the options.
     pub(crate) fn start_anywhere(backend: &str, options: &[&str]) -> Self {
+        Self::start_plain(backend, &[&["--log-ids"], options].concat())
+    }
+
+    /// A relay on a free port with nothing but these options.
+    pub(crate) fn start_plain(backend: &str, options: &[&str]) -> Self {
         Self::start_with(
             Command::new(env!("CARGO_BIN_EXE_p2p-relay"))
                 .args(["--backend", backend])
@@ -76,7 +81,8 @@ impl Relay {
         stderr.read_line(&mut first).expect("stderr is text");
         let address = first
             .strip_prefix("listening on ")
-            .and_then(|address| address.trim_end_matches('\n').parse().ok());
+            .or_else(|| Some(first.split_once("\"listening\",\"address\":\"")?.1))
+            .and_then(|address| address.trim_end_matches(['\n', '}', '"']).parse().ok());
         let Some(address) = address else {
             let _ = child.kill();
             let _ = child.wait();

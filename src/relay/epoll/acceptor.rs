@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::mailbox::Letter;
-use super::{Alarm, Connection, LISTENER, Loop, Stage};
+use super::{Alarm, Connection, LISTENER, Loop, Stage, is_transient};
 use crate::relay::event::Event;
 use crate::relay::places::Vacancy;
 use crate::relay::session::Session;
@@ -57,11 +57,15 @@ impl Loop<'_> {
                 .and_then(|(stream, from)| stream.set_nonblocking(true).map(|()| (stream, from)))
             {
                 Ok((stream, from)) => {
+                    self.shared.stats.accepted();
                     self.admit(vacancy, stream, canonical(from), now);
                     continue;
                 }
                 Err(error) => error,
             };
+            if !is_transient(&error) {
+                self.shared.stats.accept_failed();
+            }
             match error.kind() {
                 io::ErrorKind::WouldBlock => return,
                 // The fault of the connection that it would have given: the next may be fine.
@@ -83,6 +87,7 @@ impl Loop<'_> {
                 return turn_away(&stream);
             }
         };
+        self.shared.stats.opened();
         let session = Session::new(now, self.shared.config.hello_timeout);
         let connection = Connection {
             stream,

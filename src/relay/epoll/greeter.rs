@@ -112,13 +112,32 @@ impl Loop<'_> {
             })
             .is_some()
         {
+            let (from, id) = (connection.from, id.clone());
+            // Its place is free before the log says so.
+            self.close(key);
             (self.shared.log)(&Event::Left {
-                from: connection.from,
-                id: Some(id),
+                from,
+                id: Some(&id),
                 reason: Reason::Gone,
             });
-            self.close(key);
         }
+    }
+
+    /// A listener that the registry no longer has, and whose caller could not be kept, has nobody.
+    pub(super) fn forsake(&mut self, key: Key) {
+        if let Some(Connection {
+            from,
+            stage: Stage::Waiting(id),
+            ..
+        }) = self.connections.get(key)
+        {
+            (self.shared.log)(&Event::Left {
+                from: *from,
+                id: Some(id),
+                reason: Reason::CallerLost,
+            });
+        }
+        self.close(key);
     }
 
     pub(super) fn call(&mut self, caller: Key, id: &UserId, now: Instant) {

@@ -76,7 +76,7 @@ impl Loop<'_> {
                 // Nobody else can have removed the listener: the registry gave it to this letter.
                 Letter::Call { listener, caller } => match self.keep(caller) {
                     Some(caller) => self.pair(listener, caller, now),
-                    None => self.close(listener),
+                    None => self.forsake(listener),
                 },
             }
         }

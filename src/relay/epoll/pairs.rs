@@ -93,9 +93,15 @@ impl Loop<'_> {
         let Some(streams) = streams(&self.connections, pair) else {
             return;
         };
+        let given = Side::BOTH.map(|side| pair.pump.given(side));
         let more = pair
             .carrier
             .carry(&mut pair.pump, streams, &mut self.tools, now);
+        for (side, before) in Side::BOTH.into_iter().zip(given) {
+            self.shared
+                .stats
+                .moved(side, pair.pump.given(side) - before);
+        }
         if more && !pair.queued {
             pair.queued = true;
             self.queue.push(key);
