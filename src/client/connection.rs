@@ -145,3 +145,26 @@ impl Drop for Connection<'_> {
         self.cancel.unwatch();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_cancel_after_the_settlement_does_not_cut_off_the_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut theirs, _) = listener.accept().unwrap();
+        let cancel = Cancel::new();
+        let mut connection = Connection::new(ours, &cancel);
+        assert!(connection.settle());
+        cancel.cancel();
+        connection.write_all(b"O").unwrap();
+        drop(connection);
+        let mut answer = Vec::new();
+        theirs.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, b"O");
+    }
+}

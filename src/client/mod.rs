@@ -25,7 +25,8 @@ pub struct Endpoint {
     pub port: u16,
     /// How long each address of the relay may take to accept a connection, and the relay to answer.
     pub connect_timeout: Duration,
-    /// After how long a silence of the peer the connection counts as lost; `None` for never.
+    /// After how long a silence of the peer the connection counts as lost; `None` for never. The
+    /// receiver's verdict may take ten times as long.
     pub idle_timeout: Option<Duration>,
     /// How long to wait for the peer to come.
     pub wait: Wait,
@@ -36,7 +37,7 @@ pub struct Endpoint {
 pub enum Wait {
     /// A sender calls once, a receiver waits without an end.
     Usual,
-    /// As long as this; a sender calls about once a second.
+    /// As long as this; a sender calls about once a second, also through a restart of the relay.
     For(Duration),
     /// Without an end; a sender calls about once a second.
     Forever,
