@@ -174,7 +174,9 @@ p2pxfer_status p2pxfer_set_user_id(struct p2pxfer *handle, const char *user_id);
 
 /**
  * Sets the host of the relay: a name, an IPv4 address, or an IPv6 address with or without brackets,
- * in UTF-8. Needed before a transfer.
+ * in UTF-8. Several are separated by commas, and each may have a port of its own, as in
+ * "a.example,b.example:9001,[::1]:9000": the user id decides which one serves, and the next takes over
+ * when that is down. Both sides have to name the same ones. Needed before a transfer.
  *
  * Each connection looks a name up with the system's resolver, in the thread of the transfer, and
  * tries its addresses one after the other. A look-up takes as long as the system lets it: no timeout
@@ -184,13 +186,15 @@ p2pxfer_status p2pxfer_set_host(struct p2pxfer *handle,
                                 const char *host);
 
 /**
- * Sets the TCP port of the relay, 1 to 65535. Needed before a transfer.
+ * Sets the TCP port of the relays that have none of their own, 1 to 65535. Needed before a transfer.
  */
-p2pxfer_status p2pxfer_set_port(struct p2pxfer *handle, uint32_t port);
+p2pxfer_status p2pxfer_set_port(struct p2pxfer *handle,
+                                uint32_t port);
 
 /**
  * Sets how long each address of the relay may take to accept a connection, and the relay to
- * answer a sender: at least 1 millisecond, and not P2PXFER_FOREVER. 30,000 unless set.
+ * answer a sender: at least 1 millisecond, and not P2PXFER_FOREVER. 30,000 unless set; with several
+ * relays at most 10,000.
  */
 p2pxfer_status p2pxfer_set_connect_timeout(struct p2pxfer *handle, uint32_t milliseconds);
 

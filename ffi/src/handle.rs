@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use p2pxfer_core::client::{Cancel, Endpoint, Wait};
+use p2pxfer_core::client::{Cancel, Endpoint, Hosts, Wait};
 use p2pxfer_core::transfer::{Place, Target, UserId};
 
 use crate::boundary::{self, Buffer, Excess, Failure};
@@ -39,7 +39,7 @@ pub struct p2pxfer {
 #[derive(Debug)]
 pub(crate) struct State {
     user: Option<UserId>,
-    host: Option<String>,
+    hosts: Option<Hosts>,
     port: Option<u16>,
     /// The times; user, host and port come from above.
     connect_timeout: Option<Duration>,
@@ -56,7 +56,7 @@ impl State {
     fn new() -> Self {
         Self {
             user: None,
-            host: None,
+            hosts: None,
             port: None,
             connect_timeout: None,
             idle_timeout: None,
@@ -73,9 +73,9 @@ impl State {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Failure> {
         let missing = |what| move || Failure::bad(format!("the {what} is not set"));
         let user = self.user.clone().ok_or_else(missing("user id"))?;
-        let host = self.host.as_deref().ok_or_else(missing("host"))?;
+        let hosts = self.hosts.clone().ok_or_else(missing("host"))?;
         let port = self.port.ok_or_else(missing("port"))?;
-        let mut endpoint = Endpoint::new(user, host, port);
+        let mut endpoint = Endpoint::new(user, hosts, port);
         if let Some(timeout) = self.connect_timeout {
             endpoint.connect_timeout = timeout;
         }
@@ -198,7 +198,9 @@ pub unsafe extern "C" fn p2pxfer_set_user_id(
 }
 
 /// Sets the host of the relay: a name, an IPv4 address, or an IPv6 address with or without brackets,
-/// in UTF-8. Needed before a transfer.
+/// in UTF-8. Several are separated by commas, and each may have a port of its own, as in
+/// "a.example,b.example:9001,[::1]:9000": the user id decides which one serves, and the next takes over
+/// when that is down. Both sides have to name the same ones. Needed before a transfer.
 ///
 /// Each connection looks a name up with the system's resolver, in the thread of the transfer, and
 /// tries its addresses one after the other. A look-up takes as long as the system lets it: no timeout
@@ -211,14 +213,15 @@ pub unsafe extern "C" fn p2pxfer_set_host(
     let setter = |state: &mut State| {
         // SAFETY: the caller passes NULL or a string.
         let bytes = unsafe { boundary::bytes(host, "the host") }?;
-        state.host = Some(boundary::text(bytes, "the host")?.into());
+        let hosts = boundary::text(bytes, "the host")?.parse::<Hosts>();
+        state.hosts = Some(hosts.map_err(|error| Failure::bad(error.to_string()))?);
         Ok(())
     };
     // SAFETY: the caller passes NULL or a handle.
     unsafe { set(handle, setter) }
 }
 
-/// Sets the TCP port of the relay, 1 to 65535. Needed before a transfer.
+/// Sets the TCP port of the relays that have none of their own, 1 to 65535. Needed before a transfer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_set_port(handle: *mut p2pxfer, port: u32) -> p2pxfer_status {
     let setter = |state: &mut State| match u16::try_from(port) {
@@ -233,7 +236,8 @@ pub unsafe extern "C" fn p2pxfer_set_port(handle: *mut p2pxfer, port: u32) -> p2
 }
 
 /// Sets how long each address of the relay may take to accept a connection, and the relay to
-/// answer a sender: at least 1 millisecond, and not P2PXFER_FOREVER. 30,000 unless set.
+/// answer a sender: at least 1 millisecond, and not P2PXFER_FOREVER. 30,000 unless set; with several
+/// relays at most 10,000.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_set_connect_timeout(
     handle: *mut p2pxfer,

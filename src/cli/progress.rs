@@ -74,6 +74,10 @@ impl Reporter {
                     Printable(relay.as_bytes())
                 ));
             }
+            Event::PassedOver { relay, error } if !self.waiting_told && !self.away_told => {
+                let relay = Printable(relay.as_bytes());
+                self.step(&format_args!("passing over {relay}: {}", error.brief()));
+            }
             // A person at a terminal would take the silence for a hang.
             Event::Waiting if self.terminal => self.result(&"waiting for a sender"),
             Event::Waiting => self.step(&"waiting for a sender"),

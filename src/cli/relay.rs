@@ -14,7 +14,7 @@ use super::limits::LimitOptions;
 use super::line::{Format, Scribe};
 use super::metrics::Exposition;
 use super::{http, status};
-use crate::relay::{Backend, Config, Relay};
+use crate::relay::{Backend, Config, Network, NetworkError, Relay};
 use crate::sys::net::{listen, raise_descriptor_limit};
 use crate::sys::signal::Termination;
 
@@ -49,6 +49,10 @@ standard error names.
                           500K, 20M, 1G (default 0: no limit)
   --pair-bytes RATE       bytes a second of one pair, both directions together
                           (default 0: no limit)
+  --proxy-protocol        behind a balancer: each connection begins with a header of
+                          the PROXY protocol, version 2, that tells its true address
+  --proxy-from ADDR[/LEN][,..]
+                          the balancers' addresses; others are refused
   --backend NAME          epoll (default on Linux) or threads (everywhere)
   --metrics ADDR:PORT     serve /metrics for Prometheus and /healthz there, by HTTP
   --status ADDR:PORT      print the metrics of the relay that has them there; end
@@ -81,6 +85,8 @@ const FLAGS: &[Flag] = &[
     Flag::long("source-rate", Takes::Value),
     Flag::long("source-bytes", Takes::Value),
     Flag::long("pair-bytes", Takes::Value),
+    Flag::long("proxy-protocol", Takes::Nothing),
+    Flag::long("proxy-from", Takes::Value),
     Flag::long("backend", Takes::Value),
     Flag::long("metrics", Takes::Value),
     Flag::long("status", Takes::Value),
@@ -156,6 +162,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
     let mut limits = LimitOptions::default();
     let mut reports = Reports::default();
     let mut status = None;
+    let mut proxied = false;
     for (name, value) in &args.options {
         let value = value.as_deref();
         let seconds = |from| {
@@ -170,6 +177,8 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
             "log" => reports.format = format(value)?,
             "metrics" => reports.metrics = Some(socket_address(name, value)?),
             "status" => status = Some(socket_address(name, value)?),
+            "proxy-protocol" => proxied = true,
+            "proxy-from" => config.proxy_from = networks(value)?,
             "bind" => config.bind = Some(address(value)?),
             "hello-timeout" => config.hello_timeout = seconds(1)?,
             "idle-timeout" => {
@@ -182,6 +191,11 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
                 limits.set(name, value)?;
             }
         }
+    }
+    if proxied == config.proxy_from.is_empty() {
+        let text =
+            "--proxy-protocol and --proxy-from ADDR go together: add the one that is missing";
+        return Err(UsageError(text.into()));
     }
     match (status, args.words.as_slice()) {
         (Some(address), []) => Ok(Request::Status(address)),
@@ -219,6 +233,15 @@ fn address(value: Option<&OsStr>) -> Result<IpAddr, UsageError> {
         UsageError(format!(
             "--bind takes an IPv4 or IPv6 address, not '{given}'"
         ))
+    })
+}
+
+fn networks(value: Option<&OsStr>) -> Result<Vec<Network>, UsageError> {
+    let text = value.and_then(OsStr::to_str).unwrap_or_default();
+    let networks: Result<_, NetworkError> = text.split(',').map(str::parse).collect();
+    networks.map_err(|error| {
+        let given = args::shown(value.unwrap_or_default());
+        UsageError(format!("--proxy-from '{given}': {error}"))
     })
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::args::{self, Flag, Takes, UsageError};
 use super::exit::{Exit, TABLE};
 use super::progress::{Loudness, Reporter, STALL};
-use crate::client::{Cancel, Endpoint, Wait, recv_file, send_file};
+use crate::client::{Cancel, Endpoint, Hosts, Wait, recv_file, send_file};
 use crate::sys::signal::{self, Termination};
 use crate::transfer::{Error, Place, Printable, Reason, Target, UserId};
 
@@ -33,15 +33,21 @@ bytes on: neither it nor the line is kept from reading or changing them.
   recv_r -o photos - alice relay.example 9000   into the folder photos
   recv_r -o - - alice relay.example 9000 | tar x
 
+HOST may name several relays, as in a.example,b.example:9001. The user id decides which
+one serves, and the next takes over when that is down: name the same ones on both hosts.
+A sender asks each of them; a receiver whose relay goes waits on at the next.
+
 options, anywhere on the line:
   -v, --verbose      say every step; so does a 'v' as the last word
   -q, --quiet        say nothing but errors
-      --wait[=SECS]  send_r: call about once a second until a receiver is there;
-                     recv_r: wait for a sender no longer than SECS seconds
+      --wait[=SECS]  send_r: call all relays about once a second until a receiver is
+                     there, also while a relay is restarted; recv_r: wait for a
+                     sender no longer than SECS seconds in all
       --timeout SECS give up when nothing moves for SECS seconds (default 60,
                      0 for never); ten times as long for the receiver's verdict,
                      behind data that may still be on its way; a relay has at
-                     most 30 seconds to accept a connection and to answer
+                     most 30 seconds (10 of several) to accept a connection and
+                     to answer
   -o, --output PLACE recv_r: a folder, a file, or '-' for standard output
                      (default: the current folder)
       --overwrite    recv_r: replace an existing file; without it the new one
@@ -213,11 +219,12 @@ fn target(value: &OsStr) -> Result<Target, UsageError> {
 fn endpoint(user: &OsStr, host: &OsStr, port: &OsStr) -> Result<Endpoint, UsageError> {
     let user =
         UserId::new(user.as_encoded_bytes()).map_err(|error| UsageError(error.to_string()))?;
-    let host = host.to_str().filter(|host| !host.is_empty());
-    let host = host.ok_or_else(|| UsageError("HOST is no name and no address".into()))?;
+    let hosts = host.to_str().unwrap_or_default().parse::<Hosts>();
+    let hosts =
+        hosts.map_err(|error| UsageError(format!("HOST '{}': {error}", args::shown(host))))?;
     let port = args::number("PORT", Some(port), 1..=65535, "a number")?;
     let port = u16::try_from(port).map_err(|error| UsageError(error.to_string()))?;
-    Ok(Endpoint::new(user, host, port))
+    Ok(Endpoint::new(user, hosts, port))
 }
 
 fn run(program: &str, job: &Job) -> Exit {

@@ -4,7 +4,8 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::{Cancel, Endpoint};
+use super::Cancel;
+use super::hosts::Relay;
 use crate::sys::net;
 use crate::transfer::Error;
 
@@ -13,25 +14,16 @@ use crate::transfer::Error;
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The relay as it is shown: `host:port`, with brackets around an IPv6 address.
-pub(super) fn shown(endpoint: &Endpoint) -> String {
-    let host = bare(&endpoint.host);
-    match host.contains(':') {
-        true => format!("[{host}]:{}", endpoint.port),
-        false => format!("{host}:{}", endpoint.port),
-    }
-}
-
-/// Connects to the first address of the relay that accepts.
-pub(super) fn dial(endpoint: &Endpoint, cancel: &Cancel) -> Result<TcpStream, Error> {
-    let stream = resolve(endpoint).and_then(|addresses| {
-        let stream = connect(&addresses, endpoint.connect_timeout, cancel)?;
+/// Connects to the first address of the relay that accepts within the time.
+pub(super) fn dial(relay: &Relay, timeout: Duration, cancel: &Cancel) -> Result<TcpStream, Error> {
+    let stream = resolve(relay).and_then(|addresses| {
+        let stream = connect(&addresses, timeout, cancel)?;
         prepare(stream)
     });
     stream.map_err(|error| match cancel.is_cancelled() {
         true => Error::Cancelled,
         false => Error::Unreachable {
-            relay: shown(endpoint),
+            relay: relay.to_string(),
             error,
         },
     })
@@ -50,20 +42,13 @@ fn connect(addresses: &[SocketAddr], time: Duration, cancel: &Cancel) -> io::Res
     Err(last)
 }
 
-fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
-    let addresses = (bare(&endpoint.host), endpoint.port).to_socket_addrs();
+fn resolve(relay: &Relay) -> io::Result<Vec<SocketAddr>> {
+    let addresses = (relay.host.as_str(), relay.port).to_socket_addrs();
     // The standard library adds words of its own to what the resolver says.
     let addresses = addresses.map_err(|_| {
         io::Error::new(io::ErrorKind::NotFound, "the host name cannot be looked up")
     })?;
     Ok(addresses.collect())
-}
-
-/// The host without the brackets that an IPv6 address may come in.
-fn bare(host: &str) -> &str {
-    host.strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host)
 }
 
 fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
@@ -77,10 +62,14 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::transfer::UserId;
 
-    fn endpoint(host: &str) -> Endpoint {
-        Endpoint::new(UserId::new(b"a").unwrap(), host, 9000)
+    #[cfg(all(target_os = "linux", feature = "libc"))]
+    fn relay(listener: &TcpListener) -> Relay {
+        let address = listener.local_addr().unwrap();
+        Relay {
+            host: address.ip().to_string(),
+            port: address.port(),
+        }
     }
 
     #[test]
@@ -109,12 +98,11 @@ mod tests {
     #[test]
     fn a_call_that_hangs_is_ended_by_a_cancel() {
         let (listener, _queue) = silent();
-        let mut endpoint = endpoint("127.0.0.1");
-        endpoint.port = listener.local_addr().unwrap().port();
+        let relay = relay(&listener);
         let cancel = Cancel::new();
         let begin = std::time::Instant::now();
         std::thread::scope(|scope| {
-            let call = scope.spawn(|| dial(&endpoint, &cancel));
+            let call = scope.spawn(|| dial(&relay, Duration::from_secs(30), &cancel));
             // Before or within the call: both must end it.
             std::thread::sleep(Duration::from_millis(100));
             cancel.cancel();
@@ -127,32 +115,31 @@ mod tests {
     #[test]
     fn the_kernel_probes_a_relay_that_is_silent() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut endpoint = endpoint("127.0.0.1");
-        endpoint.port = listener.local_addr().unwrap().port();
-        let stream = dial(&endpoint, &Cancel::new()).unwrap();
+        let relay = relay(&listener);
+        let stream = dial(&relay, Duration::from_secs(5), &Cancel::new()).unwrap();
         let port = stream.local_addr().unwrap().port();
-        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        let of_ours = |line: &&str| line.contains(&format!(" 0100007F:{port:04X} 0100007F"));
-        let line = table.lines().find(of_ours).unwrap();
+        // Our end of the connection, established; the kernel may pass it over in a table that changes
+        // while it is read.
+        let ours = format!(" 0100007F:{port:04X} 0100007F:{:04X} 01 ", relay.port);
+        let begin = std::time::Instant::now();
+        let line = loop {
+            let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+            if let Some(line) = table.lines().find(|line| line.contains(&ours)) {
+                break line.to_string();
+            }
+            assert!(begin.elapsed() < Duration::from_secs(10), "{table}");
+        };
         // The kind of the timer that runs: 02 is that of the probes (Linux, proc_net_tcp).
         let timer = line.split_whitespace().nth(5).unwrap();
         assert!(timer.starts_with("02:"), "{line}");
     }
 
     #[test]
-    fn names_and_addresses_are_shown_and_resolved_with_or_without_brackets() {
-        assert_eq!(shown(&endpoint("relay.example")), "relay.example:9000");
-        assert_eq!(shown(&endpoint("::1")), "[::1]:9000");
-        assert_eq!(shown(&endpoint("[::1]")), "[::1]:9000");
-        for (host, address) in [
-            ("::1", "[::1]:9000"),
-            ("[::1]", "[::1]:9000"),
-            ("127.0.0.1", "127.0.0.1:9000"),
-        ] {
-            assert_eq!(
-                resolve(&endpoint(host)).unwrap(),
-                [address.parse().unwrap()]
-            );
+    fn addresses_of_both_families_need_no_look_up() {
+        for (host, address) in [("::1", "[::1]:9000"), ("127.0.0.1", "127.0.0.1:9000")] {
+            let host = host.to_string();
+            let relay = Relay { host, port: 9000 };
+            assert_eq!(resolve(&relay).unwrap(), [address.parse().unwrap()]);
         }
     }
 }

@@ -6,11 +6,15 @@
 mod cancel;
 mod connection;
 mod dial;
+mod hosts;
 mod jobs;
+mod meeting;
+mod rendezvous;
 
 use std::time::Duration;
 
 pub use self::cancel::Cancel;
+pub use self::hosts::{Hosts, HostsError};
 pub use self::jobs::{Received, Sent, recv_file, send_file};
 use crate::transfer::UserId;
 
@@ -19,11 +23,12 @@ use crate::transfer::UserId;
 pub struct Endpoint {
     /// The name.
     pub user: UserId,
-    /// The relay: a host name, an IPv4 address, or an IPv6 address with or without brackets.
-    pub host: String,
-    /// The relay's TCP port.
+    /// The relay, or several; both sides have to name the same ones in the same words.
+    pub hosts: Hosts,
+    /// The TCP port of the relays that name no other.
     pub port: u16,
-    /// How long each address of the relay may take to accept a connection, and the relay to answer.
+    /// How long each address of a relay may take to accept a connection, and the relay to answer; with
+    /// several relays no longer than 10 s.
     pub connect_timeout: Duration,
     /// After how long a silence of the peer the connection counts as lost; `None` for never. The
     /// receiver's verdict may take ten times as long.
@@ -45,10 +50,10 @@ pub enum Wait {
 
 impl Endpoint {
     /// An endpoint with the usual times: 30 s to connect, 60 s of silence, [`Wait::Usual`].
-    pub fn new(user: UserId, host: &str, port: u16) -> Self {
+    pub fn new(user: UserId, hosts: Hosts, port: u16) -> Self {
         Self {
             user,
-            host: host.to_string(),
+            hosts,
             port,
             connect_timeout: Duration::from_secs(30),
             idle_timeout: Some(Duration::from_secs(60)),

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::Network;
+
 /// How the relay does its I/O.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
@@ -46,6 +48,9 @@ pub struct Config {
     pub half_close: Duration,
     /// How much there may be of what.
     pub limits: Limits,
+    /// The balancers: when there are any, connections come from them only, and each begins with a
+    /// header of the PROXY protocol, version 2.
+    pub proxy_from: Vec<Network>,
 }
 
 /// How much there may be of what; `None` is no limit. A source is an IPv4 address or the /56 of an
@@ -75,6 +80,7 @@ impl Default for Config {
             idle_timeout: None,
             half_close: Duration::from_secs(30),
             limits: Limits::default(),
+            proxy_from: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::wire::{HelloError, IdError, UserId};
+use crate::wire::{HelloError, IdError, ProxyError, UserId};
 
 /// Something that an operator may want to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,10 @@ pub enum Refusal {
     NobodyWaits,
     /// The first bytes are not a hello.
     NotHello(HelloError),
+    /// The relay is behind balancers, and its address is none of theirs.
+    NotFromProxy,
+    /// It is a balancer's, and does not begin with a header of the PROXY protocol.
+    NoProxyHeader(ProxyError),
     /// The hello was not whole in time.
     HelloTimeout,
     /// The relay has no thread left to serve it.
@@ -81,6 +85,8 @@ impl Refusal {
         Self::NotHello(HelloError::Id(IdError::Empty)),
         Self::NotHello(HelloError::Id(IdError::TooLong)),
         Self::NotHello(HelloError::Id(IdError::Control)),
+        Self::NotFromProxy,
+        Self::NoProxyHeader(ProxyError::Signature),
         Self::HelloTimeout,
         Self::Exhausted,
         Self::SourceConnections,
@@ -98,6 +104,8 @@ impl Refusal {
             Self::NotHello(HelloError::Id(IdError::Dollar | IdError::Control)) => {
                 "id-control-character"
             }
+            Self::NotFromProxy => "not-from-proxy",
+            Self::NoProxyHeader(_) => "no-proxy-header",
             Self::HelloTimeout => "hello-timeout",
             Self::Exhausted => "exhausted",
             Self::SourceConnections => "limit-source-connections",

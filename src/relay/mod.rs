@@ -3,6 +3,7 @@
 //! - [`config`](Config): what an operator can set
 //! - [`event`](Event): what happened, for the log
 //! - [`stats`](Stats): how much of what happened, for who watches
+//! - [`network`](Network): a range of addresses
 //! - `session`: a connection until its hello is whole; no I/O
 //! - `pump`: a pair, its two directions and its end; no I/O
 //! - `registry`: who waits under which id, and who owns a waiting socket
@@ -17,6 +18,7 @@ mod config;
 #[cfg(all(target_os = "linux", feature = "libc"))]
 mod epoll;
 mod event;
+mod network;
 mod places;
 mod pump;
 mod registry;
@@ -32,11 +34,14 @@ use std::time::{Duration, Instant};
 
 pub use config::{Backend, Config, Limits};
 pub use event::{Event, Field, Reason, Refusal};
+pub use network::{Network, NetworkError};
 pub use stats::{Snapshot, Stats, TURN_BOUNDS, Turns};
 
 pub use crate::wire::UserId;
 
+use self::places::{Place, Vacancy};
 use self::pump::{Pump, Side, Sides};
+use self::session::Session;
 use crate::sys::net;
 use crate::wire::{HELLO_MAX, NO};
 
@@ -130,6 +135,22 @@ fn look(pump: &mut Pump, streams: Sides<&TcpStream>, now: Instant) {
 /// into IPv6 (RFC 4291, section 2.5.5.2).
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// What a new connection needs, unless it is refused at once. Behind a balancer its place is charged to
+/// its source when the session knows that.
+fn admit(
+    vacancy: Vacancy,
+    config: &Config,
+    from: SocketAddr,
+    now: Instant,
+) -> Result<(Place, Session), Refusal> {
+    let session = Session::new(now, config, from)?;
+    let place = match session.awaits_source() {
+        true => vacancy.occupy_uncharged(),
+        false => vacancy.occupy(from.ip(), now)?,
+    };
+    Ok((place, session))
 }
 
 /// Answers a connection that is over a limit, without waiting for anything of it: it has no place.

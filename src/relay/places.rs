@@ -104,7 +104,8 @@ pub(super) struct Vacancy {
 /// The place of a connection; given back when dropped.
 pub(super) struct Place {
     vacancy: Vacancy,
-    source: Source,
+    /// Who it is charged to; nobody while that is not known, or when it is a balancer itself.
+    source: Option<Source>,
     listens: bool,
     bytes: Option<Arc<Mutex<Bucket>>>,
 }
@@ -160,9 +161,36 @@ impl Places {
 impl Vacancy {
     /// Gives the place to a connection from `address`, unless its source has had its share.
     pub(super) fn occupy(self, address: IpAddr, now: Instant) -> Result<Place, Refusal> {
+        let mut place = self.occupy_uncharged();
+        place.charge(address, now).map(|()| place)
+    }
+
+    /// Gives the place to a connection whose source is not known yet.
+    pub(super) fn occupy_uncharged(self) -> Place {
+        Place {
+            vacancy: self,
+            source: None,
+            listens: false,
+            bytes: None,
+        }
+    }
+}
+
+impl Drop for Vacancy {
+    fn drop(&mut self) {
+        self.places.state().taken -= 1;
+        self.places.freed.notify_one();
+    }
+}
+
+impl Place {
+    /// Charges a place that nobody is charged for to the source of `address`, unless that has had its
+    /// share.
+    pub(super) fn charge(&mut self, address: IpAddr, now: Instant) -> Result<(), Refusal> {
         let source = Source::of(address);
-        let limits = &self.places.limits;
-        let mut state = self.places.state();
+        let places = &self.vacancy.places;
+        let limits = &places.limits;
+        let mut state = places.state();
         if state.sources.len() >= state.sweep_at {
             state.sources.retain(|_, usage| !usage.is_spent(now));
             state.sweep_at = SWEEP_FLOOR.max(2 * state.sources.len());
@@ -185,31 +213,17 @@ impl Vacancy {
             return Err(Refusal::SourceArrivals);
         }
         usage.connections += 1;
-        let bytes = usage.bytes.clone();
-        drop(state);
-        Ok(Place {
-            vacancy: self,
-            source,
-            listens: false,
-            bytes,
-        })
+        self.bytes = usage.bytes.clone();
+        self.source = Some(source);
+        Ok(())
     }
-}
 
-impl Drop for Vacancy {
-    fn drop(&mut self) {
-        self.places.state().taken -= 1;
-        self.places.freed.notify_one();
-    }
-}
-
-impl Place {
     fn usage<T>(&self, change: impl FnOnce(&mut Usage) -> T) -> Option<T> {
         self.vacancy
             .places
             .state()
             .sources
-            .get_mut(&self.source)
+            .get_mut(&self.source?)
             .map(change)
     }
 
@@ -329,6 +343,32 @@ mod tests {
         let _mapped = place(&places, "::ffff:192.0.2.1", now).unwrap();
         assert!(place(&places, ALICE, now).is_err());
         assert!(place(&places, "::ffff:192.0.2.2", now).is_ok());
+    }
+
+    #[test]
+    fn a_place_is_charged_to_its_source_when_that_is_known() {
+        let places = Places::new(Limits {
+            connections: Some(3),
+            source_connections: Some(1),
+            source_listeners: Some(0),
+            ..none()
+        });
+        let now = Instant::now();
+        let hold = || places.reserve().map(Vacancy::occupy_uncharged);
+        let (alice, bob) = (ALICE.parse().unwrap(), BOB.parse().unwrap());
+        let mut held = [hold().unwrap(), hold().unwrap(), hold().unwrap()];
+        assert!(hold().is_none());
+        assert_eq!(held[0].listen(), Ok(()));
+        held[0].listens_no_more();
+        let charged = [alice, alice, bob].map(|address| {
+            let place = held.iter_mut().find(|place| place.source.is_none());
+            place.unwrap().charge(address, now)
+        });
+        assert_eq!(charged, [Ok(()), Err(Refusal::SourceConnections), Ok(())]);
+        assert_eq!(held[0].listen(), Err(Refusal::SourceListeners));
+        drop(held);
+        assert!(place(&places, ALICE, now).is_ok());
+        assert_eq!(places.state().taken, 0);
     }
 
     #[test]

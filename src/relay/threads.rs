@@ -16,7 +16,7 @@ use super::pump::{LIVENESS, Pump, Side, Sides, Step, Verdict};
 use super::registry::Registry;
 use super::session::{Session, Verdict as Asked};
 use super::throttle::Throttle;
-use super::{Config, DELIVERY, LINGER, Log, Stats, canonical, look, turn_away};
+use super::{Config, DELIVERY, LINGER, Log, Stats, admit, canonical, look, turn_away};
 use crate::sys::net;
 use crate::wire::{HELLO_MAX, NO, Role, UserId, YES};
 
@@ -120,8 +120,8 @@ impl<'a> Server<'a> {
                 refusal,
             });
         };
-        let place = match vacancy.occupy(from.ip(), Instant::now()) {
-            Ok(place) => place,
+        let (place, session) = match admit(vacancy, self.config, from, Instant::now()) {
+            Ok(admitted) => admitted,
             Err(refusal) => {
                 refused(refusal);
                 return turn_away(&stream);
@@ -137,21 +137,30 @@ impl<'a> Server<'a> {
         // A thread that cannot be had takes the connection down with it: the closure is dropped.
         let spawned = Builder::new()
             .stack_size(STACK)
-            .spawn_scoped(scope, move || self.serve(connection));
+            .spawn_scoped(scope, move || self.serve(connection, session));
         if spawned.is_err() {
             refused(Refusal::Exhausted);
             std::thread::sleep(EXHAUSTED);
         }
     }
 
-    fn serve(&self, mut connection: Connection<'a>) {
-        let from = connection.from;
+    fn serve(&self, mut connection: Connection<'a>, session: Session) {
         // Where the listening socket did not hand these down.
         let _ = net::watch_peer(&connection.stream);
-        let hello = match self.hello(&connection.stream) {
+        let asked = hello(&mut connection, session);
+        let from = connection.from;
+        let hello = match asked {
             Ok(Asked::Serve(hello)) => hello,
             Ok(Asked::Refuse(refusal)) => return self.refuse(&connection, None, refusal),
-            Ok(Asked::Await) | Err(_) => {
+            Err(refusal) => {
+                (self.log)(&Event::Refused {
+                    from,
+                    id: None,
+                    refusal,
+                });
+                return turn_away(&connection.stream);
+            }
+            Ok(Asked::Await) => {
                 return (self.log)(&Event::Left {
                     from,
                     id: None,
@@ -179,32 +188,6 @@ impl<'a> Server<'a> {
                     self.refuse(&connection, Some(&hello.id), Refusal::NobodyWaits);
                 }
             },
-        }
-    }
-
-    /// Reads until the hello is whole or there will be none; `Await` when the connection ended first.
-    fn hello(&self, mut stream: &TcpStream) -> io::Result<Asked> {
-        let mut session = Session::new(Instant::now(), self.config.hello_timeout);
-        let mut buffer = [0; HELLO_MAX];
-        loop {
-            let now = Instant::now();
-            match session.handle_time(now) {
-                Asked::Await => {}
-                refused => return Ok(refused),
-            }
-            stream.set_read_timeout(Some(session.deadline() - now))?;
-            let count = match stream.peek(&mut buffer) {
-                Ok(0) => return Ok(Asked::Await),
-                Ok(count) => count,
-                Err(error) if is_timeout(&error) => continue,
-                Err(error) => return Err(error),
-            };
-            let (used, asked) = session.handle_bytes(&buffer[..count]);
-            stream.read_exact(&mut buffer[..used])?;
-            if asked != Asked::Await {
-                stream.set_read_timeout(None)?;
-                return Ok(asked);
-            }
         }
     }
 
@@ -461,6 +444,43 @@ impl Pair<'_> {
                     .wait(pump)
                     .unwrap_or_else(PoisonError::into_inner),
             };
+        }
+    }
+}
+
+/// Reads until the hello is whole or there will be none; `Await` when the connection ended first.
+///
+/// # Errors
+/// When the source that a balancer told has had its share.
+fn hello(connection: &mut Connection<'_>, mut session: Session) -> Result<Asked, Refusal> {
+    let mut stream = &connection.stream;
+    let mut buffer = [0; HELLO_MAX];
+    loop {
+        let now = Instant::now();
+        match session.handle_time(now) {
+            Asked::Await => {}
+            refused => return Ok(refused),
+        }
+        let left = session.deadline() - now;
+        let peeked = stream.set_read_timeout(Some(left));
+        let count = match peeked.and_then(|()| stream.peek(&mut buffer)) {
+            Ok(count @ 1..) => count,
+            Err(error) if is_timeout(&error) => continue,
+            Ok(0) | Err(_) => return Ok(Asked::Await),
+        };
+        let (used, asked) = session.handle_bytes(&buffer[..count]);
+        let taken = stream.read_exact(&mut buffer[..used]);
+        if let Some(from) = session.take_source().map(canonical) {
+            connection.from = from;
+            connection.place.charge(from.ip(), now)?;
+        }
+        if taken.is_err() {
+            return Ok(Asked::Await);
+        }
+        if asked != Asked::Await {
+            return Ok(stream
+                .set_read_timeout(None)
+                .map_or(Asked::Await, |()| asked));
         }
     }
 }

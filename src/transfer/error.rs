@@ -23,6 +23,16 @@ pub enum Error {
     RefusedByRelay,
     /// Nobody waits under the user id that the sender called.
     NobodyWaits,
+    /// Nobody waits under the user id at the relays that answered; others did not serve.
+    NobodyFound {
+        /// The others, as `host:port`, and why each did not.
+        failed: Vec<(String, Error)>,
+    },
+    /// None of several relays serves.
+    NoRelay {
+        /// All of them, as `host:port`, and why each does not.
+        tried: Vec<(String, Error)>,
+    },
     /// No sender came within the time that the receiver was told to wait.
     NobodyCame {
         /// That time.
@@ -78,7 +88,7 @@ pub enum Error {
 pub enum Kind {
     /// Nobody waits under the user id, or no sender came in time.
     NobodyWaits = 3,
-    /// The connection was lost, nothing moved for too long, or the relay cannot be reached or refused.
+    /// The connection was lost, nothing moved for too long, or no relay can be reached or it refused.
     Lost = 4,
     /// The receiver refused the file.
     Refused = 5,
@@ -105,8 +115,13 @@ impl Error {
     /// What kind of failure this is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NobodyWaits | Self::NobodyCame { .. } => Kind::NobodyWaits,
-            Self::Lost(_) | Self::Unreachable { .. } | Self::RefusedByRelay => Kind::Lost,
+            Self::NobodyWaits | Self::NobodyFound { .. } | Self::NobodyCame { .. } => {
+                Kind::NobodyWaits
+            }
+            Self::Lost(_)
+            | Self::Unreachable { .. }
+            | Self::NoRelay { .. }
+            | Self::RefusedByRelay => Kind::Lost,
             Self::RefusedByPeer => Kind::Refused,
             Self::Checksum | Self::NotAccepted => Kind::Checksum,
             Self::File { .. } | Self::Empty { .. } | Self::TooLarge { .. } => Kind::File,
@@ -114,6 +129,16 @@ impl Error {
             Self::UnsafeName { .. } => Kind::UnsafeName,
             Self::Cancelled => Kind::Cancelled,
         }
+    }
+
+    /// Whether it says that no listener is there.
+    pub(crate) fn is_nobody(&self) -> bool {
+        matches!(self, Self::NobodyWaits | Self::NobodyFound { .. })
+    }
+
+    /// Why one of several relays was passed over.
+    pub(crate) fn brief(&self) -> impl fmt::Display {
+        Brief(self)
     }
 
     pub(super) fn file(path: &Path, error: io::Error) -> Self {
@@ -143,6 +168,16 @@ impl fmt::Display for Error {
             Self::RefusedByRelay => f.write_str("the relay refused the connection: try again later"),
             Self::NobodyWaits => f.write_str(
                 "nobody waits under that user id: start the receiver first, or let the sender wait",
+            ),
+            Self::NobodyFound { failed } => write!(
+                f,
+                "nobody waits under that user id where a relay answered: start the receiver first, or let the sender wait; {}",
+                Relays(failed)
+            ),
+            Self::NoRelay { tried } => write!(
+                f,
+                "cannot use any of the relays: {}: check the hosts and their ports",
+                Relays(tried)
             ),
             Self::NobodyCame { within } => write!(
                 f,
@@ -195,6 +230,40 @@ impl std::error::Error for Error {
             Self::Malformed(error) => Some(error),
             Self::UnsafeName { error, .. } => Some(error),
             _ => None,
+        }
+    }
+}
+
+/// Several relays, and what is wrong with each.
+struct Relays<'a>(&'a [(String, Error)]);
+
+impl fmt::Display for Relays<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (relay, error)) in self.0.iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            let relay = Printable(relay.as_bytes());
+            write!(f, "{comma}{relay} ({})", error.brief())?;
+        }
+        Ok(())
+    }
+}
+
+/// An error of one of several relays: without the relay, and without advice.
+struct Brief<'a>(&'a Error);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::Unreachable { error, .. } | Error::Lost(error) => Reason(error).fmt(f),
+            Error::NobodyWaits => f.write_str("nobody waits there"),
+            Error::UnexpectedAnswer(byte) => {
+                write!(
+                    f,
+                    "answered '{}', which is no relay's answer",
+                    Printable(&[*byte])
+                )
+            }
+            error => error.fmt(f),
         }
     }
 }

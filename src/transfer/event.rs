@@ -17,11 +17,18 @@ pub enum Event<'a> {
         /// The relay, as `host:port`.
         relay: &'a str,
     },
+    /// One of several relays does not lead to a meeting: the next is tried, if there is one.
+    PassedOver {
+        /// The relay, as `host:port`.
+        relay: &'a str,
+        /// Why.
+        error: &'a Error,
+    },
     /// Connected to the relay; a receiver waits for its sender now.
     Waiting,
     /// Nobody waits under the user id yet: a sender that was told to wait calls again in a moment.
     NobodyYet,
-    /// The relay is away: a sender that was told to wait calls again in a moment.
+    /// No relay serves, though one may later: a sender that was told to wait calls again in a moment.
     RelayAway {
         /// What went wrong.
         error: &'a Error,

@@ -55,6 +55,38 @@ impl fmt::Display for HelloError {
 
 impl std::error::Error for HelloError {}
 
+/// Why the first bytes of a connection from a balancer are not a header of the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyError {
+    /// They are no header of its version 2.
+    Signature,
+    /// A version other than 2.
+    Version,
+    /// Neither LOCAL nor PROXY.
+    Command,
+    /// Neither TCP over IPv4 nor TCP over IPv6.
+    Family,
+    /// Too short for its addresses.
+    TooShort,
+    /// Longer than [`super::proxy::PROXY_MAX`].
+    TooLong,
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Signature => "no header of the PROXY protocol, version 2: set send-proxy-v2",
+            Self::Version => "the PROXY header is not of version 2: set send-proxy-v2",
+            Self::Command => "the PROXY header's command is neither LOCAL nor PROXY",
+            Self::Family => "the PROXY header is for neither TCP over IPv4 nor TCP over IPv6",
+            Self::TooShort => "the PROXY header is too short for its addresses",
+            Self::TooLong => "the PROXY header is longer than 536 bytes: send fewer extensions",
+        })
+    }
+}
+
+impl std::error::Error for ProxyError {}
+
 /// Why 48 bytes are not a version-1 header, or 16 bytes not a checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderError {

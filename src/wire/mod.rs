@@ -5,11 +5,12 @@
 mod codec;
 mod error;
 mod hello;
+pub mod proxy;
 mod text;
 pub mod v1;
 
 pub use codec::Reader;
-pub use error::{HeaderError, HelloError, IdError};
+pub use error::{HeaderError, HelloError, IdError, ProxyError};
 pub use hello::{HELLO_MAX, Hello, HelloReader, ID_MAX, Progress, Role, UserId};
 pub use text::Printable;
 

@@ -80,6 +80,9 @@ static void settings_are_checked_when_they_are_set(void)
     MUST(p2pxfer_set_user_id(handle, "\xff"));
     CHECK_STATUS(p2pxfer_set_host(handle, ""), bad);
     CHECK_STATUS(p2pxfer_set_host(handle, "\xff"), bad);
+    CHECK_STATUS(p2pxfer_set_host(handle, "a.example,"), bad);
+    CHECK_STATUS(p2pxfer_set_host(handle, "a.example:0"), bad);
+    MUST(p2pxfer_set_host(handle, "a.example,b.example:9001,[::1]:9000"));
     CHECK_STATUS(p2pxfer_set_port(handle, 0), bad);
     CHECK_STATUS(p2pxfer_set_port(handle, 65536), bad);
     CHECK_STATUS(p2pxfer_set_port(handle, UINT32_MAX), bad);

@@ -13,7 +13,11 @@ use p2pxfer::transfer::{Error, Event, NameError, Place, Target, UserId, fit_name
 use crate::relay::{Folder, Relay, wait_until};
 
 pub(crate) fn endpoint(port: u16) -> Endpoint {
-    Endpoint::new(UserId::new(b"alice").unwrap(), "127.0.0.1", port)
+    Endpoint::new(
+        UserId::new(b"alice").unwrap(),
+        "127.0.0.1".parse().unwrap(),
+        port,
+    )
 }
 
 pub(crate) fn into(path: &Path) -> Place {

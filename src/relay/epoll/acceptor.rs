@@ -8,8 +8,7 @@ use super::mailbox::Letter;
 use super::{Alarm, Connection, LISTENER, Loop, Stage, is_transient};
 use crate::relay::event::Event;
 use crate::relay::places::Vacancy;
-use crate::relay::session::Session;
-use crate::relay::{canonical, turn_away};
+use crate::relay::{admit, canonical, turn_away};
 use crate::sys::linux::epoll::Watch;
 
 /// How many connections one wake takes in, so that pairs do not wait for a flood.
@@ -76,8 +75,8 @@ impl Loop<'_> {
     }
 
     fn admit(&mut self, vacancy: Vacancy, stream: TcpStream, from: SocketAddr, now: Instant) {
-        let place = match vacancy.occupy(from.ip(), now) {
-            Ok(place) => place,
+        let (place, session) = match admit(vacancy, self.shared.config, from, now) {
+            Ok(admitted) => admitted,
             Err(refusal) => {
                 (self.shared.log)(&Event::Refused {
                     from,
@@ -88,7 +87,6 @@ impl Loop<'_> {
             }
         };
         self.shared.stats.opened();
-        let session = Session::new(now, self.shared.config.hello_timeout);
         let connection = Connection {
             stream,
             from,

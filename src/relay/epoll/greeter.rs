@@ -7,9 +7,9 @@ use std::time::Instant;
 use super::mailbox::Letter;
 use super::{Alarm, Connection, Loop, Stage, Ticket, is_transient};
 use crate::io::Key;
-use crate::relay::LINGER;
 use crate::relay::event::{Event, Reason, Refusal};
 use crate::relay::session::Verdict;
+use crate::relay::{LINGER, canonical, turn_away};
 use crate::wire::{HELLO_MAX, NO, Role, UserId};
 
 /// How many bytes a refused connection may go on sending.
@@ -41,11 +41,14 @@ impl Loop<'_> {
                 Ok(count) => {
                     let (used, asked) = session.handle_bytes(&buffer[..count]);
                     // Bytes that were peeked at are there: the read is as long as asked.
-                    connection
-                        .stream
-                        .read_exact(&mut buffer[..used])
-                        .ok()
-                        .map(|()| asked)
+                    let taken = connection.stream.read_exact(&mut buffer[..used]);
+                    if let Some(from) = session.take_source().map(canonical) {
+                        connection.from = from;
+                        if let Err(refusal) = connection.place.charge(from.ip(), now) {
+                            return self.turn_away(key, refusal);
+                        }
+                    }
+                    taken.ok().map(|()| asked)
                 }
                 Err(error) if is_transient(&error) => return,
                 Err(_) => None,
@@ -202,6 +205,15 @@ impl Loop<'_> {
         }
         self.arm(deadline, Alarm::Connection(key));
         self.drain(key);
+    }
+
+    /// Refuses a connection that is over a limit of its source, and lets it keep its place no longer.
+    fn turn_away(&mut self, key: Key, refusal: Refusal) {
+        self.log_refusal(key, None, refusal);
+        if let Some(connection) = self.connections.get(key) {
+            turn_away(&connection.stream);
+        }
+        self.close(key);
     }
 
     pub(super) fn drain(&mut self, key: Key) {
