@@ -1,5 +1,6 @@
 //! What Linux tells of a process and of the machine, in /proc.
 
+use std::collections::HashSet;
 use std::fs;
 use std::thread;
 use std::time::Instant;
@@ -56,6 +57,22 @@ pub(crate) fn connections(port: u16) -> usize {
                 && !matches!(fields.get(3), Some(&"06" | &"0A") | None)
         })
         .count()
+}
+
+/// The local ports of those who have sent something to a port that was not acknowledged yet.
+pub(crate) fn unacknowledged(port: u16) -> HashSet<u16> {
+    let text = fs::read_to_string("/proc/net/tcp").expect("/proc/net/tcp");
+    let port = format!(":{port:04X}");
+    let sender = |line: &str| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let (local, remote) = (fields.next()?, fields.next()?);
+        let queues = fields.nth(1)?;
+        let waits = remote.ends_with(&port) && !queues.starts_with("00000000:");
+        u16::from_str_radix(local.rsplit(':').next()?, 16)
+            .ok()
+            .filter(|_| waits)
+    };
+    text.lines().filter_map(sender).collect()
 }
 
 /// Bytes that the kernel holds for all TCP connections of the machine.

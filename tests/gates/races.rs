@@ -18,7 +18,7 @@ pub(crate) fn gate(report: &mut Report, settings: &Settings) {
     let relay = open_relay(&settings.backend, &[]);
     let (mut decided, mut won) = (0, [0; 2]);
     for _ in 0..RACES / BATCH {
-        let _listeners: Vec<_> = (0..BATCH)
+        let listeners: Vec<_> = (0..BATCH)
             .map(|number| say(relay.address, b'T', format!("race-{number}")))
             .collect();
         relay.wait_value("listeners", BATCH as u64);
@@ -60,7 +60,8 @@ pub(crate) fn gate(report: &mut Report, settings: &Settings) {
             }
             decided += 1;
         }
-        relay.wait_value("pairs", 0);
+        drop(listeners);
+        relay.wait_value("connections", 0);
     }
     println!("      the one won {} times, the other {}", won[0], won[1]);
     report.exactly("races that exactly one caller won", decided, RACES);
