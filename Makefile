@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST CC CXX CARGO CBINDGEN
 
-.PHONY: all build examples demo test bench size layers header check-header check-man fmt check-fmt lint vectors clean help
+.PHONY: all build examples demo test bench gates size layers header check-header check-man fmt check-fmt lint vectors clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -65,6 +65,9 @@ test: examples ## run the whole suite
 
 bench: ## measure the relay and the file programs against the design of 2013
 	$(CARGO) bench --locked --bench relay
+
+gates: ## what the relay promises under load and attack, each figure against its limit (minutes)
+	$(CARGO) bench --locked --bench gates
 
 size: build ## the relay's size, memory and start time against their limits
 	$(CARGO) bench --quiet --locked --bench size -- $(DIST)/bin/p2p-relay
