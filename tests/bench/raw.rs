@@ -6,9 +6,6 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cpu;
-use crate::process::Relay;
-
 /// Size of one write and of one read, in bytes.
 const BUFFER: usize = 256 * 1024;
 /// How long two connections may take to meet, and one read or write to get on.
@@ -23,14 +20,15 @@ pub(crate) struct Cost {
     pub(crate) cpu_seconds: f64,
 }
 
-/// Moves `total` bytes, split evenly over `pairs` pairs at once, through `relay`.
-pub(crate) fn run(relay: &Relay, pairs: usize, total: u64) -> Cost {
-    let share = total / pairs as u64;
-    let ends: Vec<_> = (0..pairs)
-        .map(|pair| meet(relay.port(), &format!("pair-{pair}")))
-        .collect();
-    let start = Barrier::new(2 * pairs + 1);
-    let before = cpu::of(relay.pid());
+/// The two ends of a path through a relay: what the second sends, the first receives.
+pub(crate) type Ends = (TcpStream, TcpStream);
+
+/// Moves `total` bytes, split evenly over all `ends` at once; `cpu` tells the processor seconds that
+/// the relay has used so far.
+pub(crate) fn run(ends: Vec<Ends>, total: u64, cpu: impl Fn() -> f64) -> Cost {
+    let share = total / ends.len() as u64;
+    let start = Barrier::new(2 * ends.len() + 1);
+    let before = cpu();
     let begun = thread::scope(|scope| {
         for (listener, caller) in ends {
             let start = &start;
@@ -52,16 +50,28 @@ pub(crate) fn run(relay: &Relay, pairs: usize, total: u64) -> Cost {
     });
     Cost {
         seconds: begun.elapsed().as_secs_f64(),
-        cpu_seconds: cpu::of(relay.pid()) - before,
+        cpu_seconds: cpu() - before,
     }
 }
 
-/// A listener and a caller, spliced.
-fn meet(port: u16, id: &str) -> (TcpStream, TcpStream) {
+/// A listener and a caller, spliced by the relay at `port`.
+pub(crate) fn meet(port: u16, id: &str) -> Ends {
+    let listener = listen(port, id);
+    let caller = call(port, id);
+    (listener, caller)
+}
+
+/// A listener that waits.
+pub(crate) fn listen(port: u16, id: &str) -> TcpStream {
     let mut listener = dial(port);
     listener
         .write_all(format!("T{id}$").as_bytes())
         .expect("a hello");
+    listener
+}
+
+/// A caller that has met its listener.
+pub(crate) fn call(port: u16, id: &str) -> TcpStream {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let mut caller = dial(port);
@@ -71,14 +81,15 @@ fn meet(port: u16, id: &str) -> (TcpStream, TcpStream) {
         let mut answer = [0];
         caller.read_exact(&mut answer).expect("an answer");
         if answer == *b"O" {
-            return (listener, caller);
+            return caller;
         }
         // The relay does not answer a listener, so only asking tells that it has read the hello.
         assert!(Instant::now() < deadline, "the listener never registered");
     }
 }
 
-fn dial(port: u16) -> TcpStream {
+/// A connection on which no read and no write blocks for good.
+pub(crate) fn dial(port: u16) -> TcpStream {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");

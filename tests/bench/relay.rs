@@ -160,7 +160,9 @@ fn relays(contests: &[Contest], pairs: usize, options: &Options) -> Section {
     let mut costs = vec![Vec::new(); contests.len()];
     for round in 0..=options.rounds {
         for (contest, costs) in contests.iter().zip(&mut costs) {
-            let cost = raw::run(&contest.relay, pairs, options.bytes);
+            let (port, pid) = (contest.relay.port(), contest.relay.pid());
+            let ends = (0..pairs).map(|pair| raw::meet(port, &format!("pair-{pair}")));
+            let cost = raw::run(ends.collect(), options.bytes, || cpu::of(pid));
             if round > 0 {
                 costs.push(cost);
             }
