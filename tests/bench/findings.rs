@@ -48,7 +48,7 @@ impl Goal {
 pub(crate) struct Measure {
     pub(crate) name: String,
     pub(crate) unit: &'static str,
-    pub(crate) rows: Vec<(&'static str, Vec<f64>)>,
+    pub(crate) rows: Vec<(String, Vec<f64>)>,
     goals: Vec<Goal>,
 }
 
@@ -67,10 +67,10 @@ impl Measure {
         self
     }
 
-    pub(crate) fn note(&mut self, name: &'static str, figure: f64) {
+    pub(crate) fn note(&mut self, name: &str, figure: f64) {
         match self.rows.iter_mut().find(|(known, _)| *known == name) {
             Some((_, figures)) => figures.push(figure),
-            None => self.rows.push((name, vec![figure])),
+            None => self.rows.push((name.into(), vec![figure])),
         }
     }
 
@@ -122,7 +122,7 @@ pub(crate) struct Findings {
     /// The machine's load when it began, as /proc/loadavg has it.
     pub(crate) load: String,
     pub(crate) measures: Vec<Measure>,
-    pub(crate) growths: Vec<(Rest, &'static str, Vec<Growth>)>,
+    pub(crate) growths: Vec<(Rest, String, Vec<Growth>)>,
 }
 
 impl Findings {
@@ -142,15 +142,15 @@ impl Findings {
         self.measures.extend(measures.into_iter().filter(real));
     }
 
-    pub(crate) fn grown(&mut self, rest: Rest, name: &'static str, growth: Vec<Growth>) {
-        self.growths.push((rest, name, growth));
+    pub(crate) fn grown(&mut self, rest: Rest, name: &str, growth: Vec<Growth>) {
+        self.growths.push((rest, name.into(), growth));
     }
 
     /// The programs in the order in which they took turns.
-    pub(crate) fn names(&self) -> Vec<&'static str> {
-        let mut names = Vec::new();
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
         for (name, _) in self.measures.iter().flat_map(|measure| &measure.rows) {
-            if !names.contains(name) {
+            if !names.contains(&name.as_str()) {
                 names.push(name);
             }
         }

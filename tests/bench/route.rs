@@ -18,7 +18,7 @@ const NGINX_STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// A running program that carries bytes.
 pub(crate) struct Route {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// How many resting pairs it is asked to hold at most: where each is a process or threads, a
     /// thousand say as much as ten thousand.
     pub(crate) most: usize,
@@ -40,7 +40,13 @@ struct Proxy {
 
 impl Route {
     /// Our relay with a backend.
-    pub(crate) fn ours(backend: &'static str) -> Self {
+    pub(crate) fn ours(backend: &str) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_p2p-relay"));
+        Self::relay(program, backend.into(), backend)
+    }
+
+    /// A build of our relay with a backend.
+    pub(crate) fn relay(program: &Path, name: String, backend: &str) -> Self {
         let args = [
             "--bind",
             "127.0.0.1",
@@ -54,12 +60,9 @@ impl Route {
             "0",
         ];
         Self {
-            name: backend,
+            name,
             most: if backend == "threads" { 1000 } else { 10_000 },
-            kind: Kind::Relay(
-                Relay::start(Path::new(env!("CARGO_BIN_EXE_p2p-relay")), &args),
-                AtomicU64::new(0),
-            ),
+            kind: Kind::Relay(Relay::start(program, &args), AtomicU64::new(0)),
         }
     }
 
@@ -117,7 +120,7 @@ impl Route {
     }
 
     fn proxy(
-        name: &'static str,
+        name: &str,
         most: usize,
         command: impl Fn(u16, u16) -> Command,
     ) -> Result<Self, &'static str> {
@@ -143,6 +146,7 @@ impl Route {
             };
             if proxy.listens(deadline) {
                 let kind = Kind::Proxy(proxy);
+                let name = name.into();
                 return Ok(Self { name, most, kind });
             }
             assert!(Instant::now() < deadline, "{command:?} does not listen");

@@ -3,7 +3,7 @@
 //! All take turns in one run, after a round that is not counted. What is compared is the median of
 //! the rounds' ratios: what else the machine does then hits both sides of each. `--check` makes a
 //! missed goal an error; `--rounds N` and `--megabytes N` change the effort, `--only TEXT` measures
-//! only what has TEXT in its name.
+//! only what has TEXT in its name, `--beside PROGRAM` lets another build of the relay take part.
 
 mod contest;
 mod findings;
@@ -31,6 +31,7 @@ struct Options {
     rounds: usize,
     bytes: u64,
     only: String,
+    beside: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
         Err(wrong) => {
             eprintln!(
                 "{wrong}\nusage: cargo bench --bench speed -- [--check] [--rounds N] \
-                 [--megabytes N] [--only TEXT]"
+                 [--megabytes N] [--only TEXT] [--beside PROGRAM]"
             );
             return ExitCode::from(2);
         }
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     let load = || fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let mut findings = Findings::new(options.bytes, options.rounds, &load());
 
-    let routes = contestants(&out);
+    let routes = contestants(&out, &options);
     for pairs in [1, 8, 64] {
         measure_bulk(&routes, pairs, &options, &mut findings);
     }
@@ -79,6 +80,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         rounds: 5,
         bytes: 1_000_000_000,
         only: String::new(),
+        beside: Vec::new(),
     };
     while let Some(arg) = args.next() {
         let mut number = || {
@@ -92,6 +94,9 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--rounds" => options.rounds = number()? as usize,
             "--megabytes" => options.bytes = u64::from(number()?) * 1_000_000,
             "--only" => options.only = args.next().ok_or("--only takes a text")?,
+            "--beside" => options
+                .beside
+                .push(args.next().ok_or("--beside takes a program")?),
             // Cargo says so to every bench.
             "--bench" => {}
             _ => return Err(format!("unknown option '{arg}'")),
@@ -101,13 +106,16 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 /// Every program that is installed, ours first; the others are named as skipped.
-fn contestants(out: &Path) -> Vec<Route> {
+fn contestants(out: &Path, options: &Options) -> Vec<Route> {
     let folder = route::folder(out);
     let mut routes = Vec::new();
     if cfg!(all(feature = "libc", target_os = "linux")) {
         routes.push(Route::ours("epoll"));
     }
     routes.push(Route::ours("threads"));
+    for program in &options.beside {
+        routes.push(Route::relay(Path::new(program), program.clone(), "epoll"));
+    }
     let others = [
         ("haproxy", Route::haproxy(&folder)),
         ("nginx", Route::nginx(&folder)),
@@ -139,8 +147,8 @@ fn rounds(
         for route in routes {
             let (one, other) = run(route);
             if round > 0 {
-                measures[0].note(route.name, one);
-                measures[1].note(route.name, other);
+                measures[0].note(&route.name, one);
+                measures[1].note(&route.name, other);
             }
         }
     }
@@ -196,17 +204,17 @@ fn measure_memory(out: &Path, options: &Options, findings: &mut Findings) {
         }
         let mut user = Measure::new(&user, "B").goals(&[Goal::at_most(goal)]);
         let mut kernel = Measure::new(&format!("kernel memory a {what}"), "B");
-        for route in contestants(out) {
+        for route in contestants(out, options) {
             if rest == Rest::Listeners && route.listen().is_none() {
                 continue;
             }
             let grown = contest::grow(&route, rest, most.min(route.most));
             if let [first, .., last] = grown.as_slice() {
                 let count = (last.count - first.count) as f64;
-                user.note(route.name, (last.user - first.user) / count);
-                kernel.note(route.name, (last.kernel - first.kernel) / count);
+                user.note(&route.name, (last.user - first.user) / count);
+                kernel.note(&route.name, (last.kernel - first.kernel) / count);
             }
-            findings.grown(rest, route.name, grown);
+            findings.grown(rest, &route.name, grown);
         }
         findings.extend([user, kernel]);
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::mailbox::Letter;
+use super::mailbox::{Letter, Mailbox};
 use super::{Alarm, Connection, LISTENER, Loop, Stage, is_transient};
 use crate::relay::event::Event;
 use crate::relay::places::Vacancy;
@@ -15,6 +15,9 @@ use crate::sys::linux::epoll::Watch;
 const BATCH: usize = 64;
 /// How long accepting rests at the limit, or when the system has no descriptor left.
 const REST: Duration = Duration::from_millis(100);
+
+/// Another loop is taken when this one has more connections by more than one in so many.
+const SLACK: usize = 4;
 
 /// Whether the loop watches the listening socket.
 #[derive(Debug, Default)]
@@ -102,12 +105,15 @@ impl Loop<'_> {
         }
     }
 
-    /// The loop with the fewest connections, this one when it is no busier: the kernel wakes the
-    /// loops in a fixed order, so whoever accepts is no measure.
+    /// This loop, unless another has clearly fewer connections: the kernel wakes the loops in a fixed
+    /// order, so whoever accepts is no measure, but a connection that moves costs another wake.
     fn least_loaded(&self) -> usize {
         let mailboxes = &self.shared.mailboxes;
-        (0..mailboxes.len())
-            .min_by_key(|&index| (mailboxes[index].load(), index != self.index))
-            .unwrap_or(self.index)
+        let own = mailboxes[self.index].load();
+        let loads = mailboxes.iter().map(Mailbox::load).enumerate();
+        loads
+            .min_by_key(|&(_, load)| load)
+            .filter(|&(_, least)| own > least + least / SLACK)
+            .map_or(self.index, |(index, _)| index)
     }
 }

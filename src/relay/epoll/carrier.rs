@@ -37,12 +37,22 @@ impl Tools {
 }
 
 /// What a socket may be asked for without an answer of "not now"; forgotten at such an answer, and
-/// at nothing else: a short read may be one before an end or before urgent data, of which no further
-/// event would tell.
+/// at a short read of a plain socket. Behind any other short read an end or urgent data may stand, of
+/// which no further event would tell.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ready {
     read: bool,
     write: bool,
+    /// Whether the events so far told of neither an end nor urgent data; `None` before the first.
+    /// While it is so, whatever comes behind a short read has an event of its own, because every
+    /// event shows all that had come until its wait.
+    plain: Option<bool>,
+}
+
+impl Ready {
+    fn is_plain(self) -> bool {
+        self.plain == Some(true)
+    }
 }
 
 impl Default for Ready {
@@ -51,6 +61,7 @@ impl Default for Ready {
         Self {
             read: true,
             write: true,
+            plain: None,
         }
     }
 }
@@ -88,6 +99,8 @@ impl Carrier {
         let ready = self.ready.get_mut(side);
         ready.read |= event.readable;
         ready.write |= event.writable;
+        let plain = !event.ended && !event.urgent;
+        ready.plain = Some(plain && ready.plain.unwrap_or(true));
     }
 
     /// Moves what can be moved now, in both directions; whether it stopped for the others' sake.
@@ -228,6 +241,8 @@ impl Flow<'_> {
         *self.carrier.bulk.get_mut(self.source) = count == SHORT;
         if sent < count {
             self.to().write = false;
+        } else if count < most && self.from().is_plain() {
+            self.from().read = false;
         }
         true
     }

@@ -54,11 +54,14 @@ impl Mailbox {
     /// Leaves a letter; its connection counts as this loop's from now on.
     pub(super) fn post(&self, letter: Letter) {
         self.count();
-        self.letters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(letter);
-        self.waker.wake();
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        letters.push(letter);
+        // The wake of the first letter is still to come for those behind it.
+        let first = letters.len() == 1;
+        drop(letters);
+        if first {
+            self.waker.wake();
+        }
     }
 
     fn take(&self) -> Vec<Letter> {

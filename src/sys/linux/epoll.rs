@@ -32,6 +32,8 @@ pub struct Event {
     pub writable: bool,
     /// The peer has ended its side, or the connection is broken.
     pub ended: bool,
+    /// Urgent data waits, which a read stops before.
+    pub urgent: bool,
 }
 
 /// Room for the events of one wait.
@@ -54,6 +56,7 @@ impl Events {
                 readable: broken || bits & (libc::EPOLLIN | libc::EPOLLRDHUP) != 0,
                 writable: broken || bits & libc::EPOLLOUT != 0,
                 ended: broken || bits & libc::EPOLLRDHUP != 0,
+                urgent: bits & libc::EPOLLPRI != 0,
             }
         })
     }
@@ -82,7 +85,9 @@ impl Epoll {
     /// When the kernel refuses.
     pub fn add(&self, descriptor: impl AsFd, token: u64, watch: Watch) -> io::Result<()> {
         let bits = match watch {
-            Watch::Stream => libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET,
+            Watch::Stream => {
+                libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET
+            }
             Watch::Listener => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
             Watch::Waker => libc::EPOLLIN,
         };
