@@ -73,21 +73,28 @@ pub(crate) fn turnover(route: &Route, pairs: usize) -> f64 {
 }
 
 fn use_up(mut ends: Vec<Ends>) -> io::Result<()> {
+    exchange(&mut ends)?;
+    for (_, client) in &ends {
+        client.shutdown(Shutdown::Write)?;
+    }
+    for (mut server, _) in ends {
+        server.read_to_end(&mut Vec::new())?;
+    }
+    Ok(())
+}
+
+/// A few bytes both ways over all ends, which may belong together only as a whole.
+fn exchange(ends: &mut [Ends]) -> io::Result<()> {
     let mut bytes = [7; QUESTION];
-    for (_, client) in &mut ends {
+    for (_, client) in &mut *ends {
         client.write_all(&bytes)?;
     }
-    for (server, _) in &mut ends {
+    for (server, _) in &mut *ends {
         server.read_exact(&mut bytes)?;
         server.write_all(&bytes)?;
     }
-    for (_, client) in &mut ends {
+    for (_, client) in ends {
         client.read_exact(&mut bytes)?;
-        client.shutdown(Shutdown::Write)?;
-    }
-    for (server, _) in ends {
-        let mut server = server;
-        server.read_to_end(&mut Vec::new())?;
     }
     Ok(())
 }
@@ -115,7 +122,7 @@ pub(crate) struct Growth {
 pub(crate) fn grow(route: &Route, rest: Rest, most: usize) -> Vec<Growth> {
     // Buffers that exist once, whatever the load, are there from the first pair on.
     let mut held = vec![route.connect()];
-    use_one(&mut held[0]).expect("bytes both ways");
+    exchange(&mut held).expect("bytes both ways");
     let mut waiting = Vec::new();
     let (user, kernel) = (settled(route), tree::kernel());
     let mut found = Vec::new();
@@ -126,9 +133,10 @@ pub(crate) fn grow(route: &Route, rest: Rest, most: usize) -> Vec<Growth> {
             match rest {
                 Rest::Listeners => waiting.extend(route.listen()),
                 Rest::Pairs => {
-                    let mut ends = route.connect();
-                    use_one(&mut ends).expect("bytes both ways");
-                    held.push(ends);
+                    // A caller that comes before its listener is known is answered late.
+                    let mut ends = route.connect_batch(BATCH.min(count + 1 - held.len()));
+                    exchange(&mut ends).expect("bytes both ways");
+                    held.extend(ends);
                 }
             }
         }
@@ -142,14 +150,6 @@ pub(crate) fn grow(route: &Route, rest: Rest, most: usize) -> Vec<Growth> {
         }
         count *= 10;
     }
-}
-
-fn use_one((server, client): &mut Ends) -> io::Result<()> {
-    let mut bytes = [7; QUESTION];
-    client.write_all(&bytes)?;
-    server.read_exact(&mut bytes)?;
-    server.write_all(&bytes)?;
-    client.read_exact(&mut bytes)
 }
 
 /// The program's memory once it has done all that it was given, which shows by its using no

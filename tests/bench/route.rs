@@ -68,7 +68,8 @@ impl Route {
 
     /// HAProxy, tuned for this.
     pub(crate) fn haproxy(folder: &Path) -> Result<Self, &'static str> {
-        Self::proxy("haproxy", 10_000, |listen, connect| {
+        // Of the descriptors that it may have, it keeps some for the pipes it splices through.
+        Self::proxy("haproxy", 5000, |listen, connect| {
             let config = folder.join("haproxy.cfg");
             let text = format!(
                 "global\n  nbthread 2\n  tune.pipesize 1048576\n\
