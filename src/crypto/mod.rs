@@ -5,6 +5,7 @@
 //! wiped when it is dropped. What the optimiser keeps in registers or spills to the stack is beyond reach
 //! of a wipe, and so is the old place of a value that was moved.
 
+pub mod blake3;
 pub mod ct;
 pub mod sha2;
 
