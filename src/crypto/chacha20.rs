@@ -63,10 +63,7 @@ impl Drop for ChaCha20 {
 }
 
 fn little_endian(bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |word, byte| word << 8 | u32::from(*byte))
+    u32::from_le_bytes(bytes.try_into().expect("a word"))
 }
 
 /// [`ChaCha20::apply`] without its check, on any machine.

@@ -235,8 +235,5 @@ fn limbs(low: u64, high: u64, top: u64) -> [u64; 3] {
 
 #[inline(always)]
 fn little_endian(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |word, byte| word << 8 | u64::from(*byte))
+    u64::from_le_bytes(bytes.try_into().expect("half a block"))
 }
