@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST CC CXX CARGO CBINDGEN
 
-.PHONY: all build examples demo test bench gates size layers header check-header check-man fmt check-fmt lint vectors clean help
+.PHONY: all build examples demo test bench bench-crypto gates size layers header check-header check-man fmt check-fmt lint vectors clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -68,6 +68,9 @@ bench: ## measure against HAProxy, nginx, socat, and the design of 2013 (BENCH_A
 	@ulimit -n 65536 2>/dev/null || ulimit -n "$$(ulimit -Hn)"; \
 	$(CARGO) bench --locked --bench speed -- $(BENCH_ARGS); \
 	$(CARGO) bench --locked --bench relay -- $(BENCH_ARGS)
+
+bench-crypto: ## measure the cryptography against OpenSSL
+	$(CARGO) bench --quiet --locked --bench crypto
 
 gates: ## what the relay promises under load and attack, each figure against its limit (minutes)
 	$(CARGO) bench --locked --bench gates
