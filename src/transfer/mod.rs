@@ -5,6 +5,7 @@
 //! - [`v1`] is the transfer of 2013: two machines, and the drivers that run them over a link
 //! - an [`Observer`] hears each [`Event`] and may end the transfer
 
+pub mod channel;
 mod entry;
 mod error;
 mod event;
