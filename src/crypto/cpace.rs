@@ -246,6 +246,13 @@ fn map_to_curve(bytes: &Secret<32>) -> Secret<32> {
     Secret::new(x.mul(&Element::ONE).to_bytes())
 }
 
+/// A `ci` of several parts, none of which can be taken for a piece of another: `lv_cat` of appendix A.1.3.
+pub fn identify(parts: &[&[u8]]) -> Vec<u8> {
+    let mut ci = Vec::new();
+    lv_cat(parts, |bytes| ci.extend_from_slice(bytes));
+    ci
+}
+
 /// `lv_cat` of appendix A.1.3: each string behind its length.
 fn lv_cat(strings: &[&[u8]], mut put: impl FnMut(&[u8])) {
     for string in strings {

@@ -9,6 +9,7 @@ pub mod channel;
 mod entry;
 mod error;
 mod event;
+pub mod handshake;
 mod link;
 mod name;
 mod report;

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use crate::crypto::ct::wipe;
+
 /// Longest secret, in bytes.
 pub const SECRET_MAX: usize = 1024;
 
-/// The bytes of a secret. It is neither shown nor compared.
+/// The bytes of a secret. It is neither shown nor compared, and is wiped when dropped.
+#[derive(Clone)]
 pub struct Secret {
     bytes: Vec<u8>,
 }
@@ -25,9 +28,10 @@ impl Secret {
     /// # Errors
     /// When there are fewer or more.
     pub fn new(bytes: Vec<u8>) -> Result<Self, SecretError> {
-        match bytes.len() {
+        let secret = Self { bytes };
+        match secret.bytes.len() {
             0 => Err(SecretError::Empty),
-            1..=SECRET_MAX => Ok(Self { bytes }),
+            1..=SECRET_MAX => Ok(secret),
             _ => Err(SecretError::TooLong),
         }
     }
@@ -35,6 +39,12 @@ impl Secret {
     /// The bytes.
     pub fn expose(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        wipe(&mut self.bytes);
     }
 }
 
@@ -48,3 +58,17 @@ impl fmt::Display for SecretError {
 }
 
 impl std::error::Error for SecretError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_has_1_to_1024_bytes() {
+        let new = |length| Secret::new(vec![1; length]).map(|secret| secret.expose().len());
+        assert_eq!(new(0), Err(SecretError::Empty));
+        assert_eq!(new(1), Ok(1));
+        assert_eq!(new(SECRET_MAX), Ok(SECRET_MAX));
+        assert_eq!(new(SECRET_MAX + 1), Err(SecretError::TooLong));
+    }
+}

@@ -1,0 +1,558 @@
+//! The handshake of version 2, which begins as version 1 does: `doc/protocol.md`, section 4.
+//!
+//! ```text
+//! M0 S->R  48  the header of version 1, marked
+//! M1 R->S  19  '2', version, flags, nonce of R             or 'O', 'X' of version 1
+//! M2 S->R  48  nonce of S, Ya
+//! M3 R->S  96  Yb, Tb
+//! M4 S->R  64  Ta                                          zeros when Tb was wrong
+//! ```
+//!
+//! Two machines without I/O, clock or randomness. They take bytes in any pieces and use none behind their
+//! message: what follows belongs to the records, or to version 1.
+
+use super::channel::{Channel, Opener, Sealer};
+use super::error::Error;
+use super::secret::Secret;
+use crate::crypto::cpace::{self, Keys, SHARE_SIZE, TAG_SIZE};
+use crate::crypto::ct::wipe;
+use crate::crypto::hkdf;
+use crate::crypto::sha2::sha512;
+use crate::wire::v1::{HEADER_SIZE, Header};
+use crate::wire::v2::{ANSWER_SIZE, Answer, Mark, VERSION, YES2};
+use crate::wire::{NO, UserId, YES};
+
+/// Random bytes that each side needs for one handshake.
+pub const ENTROPY: usize = NONCE + 32;
+
+const NONCE: usize = 16;
+const LABEL: &[u8] = b"p2pxfer/2";
+
+/// What is to be done next.
+pub enum Step {
+    /// More bytes are awaited.
+    More,
+    /// These bytes are to be sent.
+    Send(Vec<u8>),
+    /// Version 1 goes on: with the receiver's answer, which was not used; or with this header.
+    Version1([u8; HEADER_SIZE]),
+    /// These bytes are to be sent, and then it is over.
+    Refuse(Vec<u8>, Error),
+    /// These bytes are to be sent, and then the records begin.
+    Done(Vec<u8>, Channel),
+}
+
+/// What both machines know.
+struct Common {
+    user: UserId,
+    /// The secret, if there is one.
+    prs: Option<Secret>,
+    nonce: [u8; NONCE],
+    scalar: [u8; 32],
+    /// What has come of the message that is awaited.
+    partial: Vec<u8>,
+    /// All messages until now.
+    transcript: Vec<u8>,
+}
+
+impl Drop for Common {
+    fn drop(&mut self) {
+        wipe(&mut self.scalar);
+    }
+}
+
+impl Common {
+    fn new(user: &UserId, secret: Option<&Secret>, mut entropy: [u8; ENTROPY]) -> Self {
+        let mut common = Self {
+            user: user.clone(),
+            prs: secret.cloned(),
+            nonce: [0; NONCE],
+            scalar: [0; 32],
+            partial: Vec::new(),
+            transcript: Vec::new(),
+        };
+        let (nonce, scalar) = entropy.split_at(NONCE);
+        common.nonce.copy_from_slice(nonce);
+        common.scalar.copy_from_slice(scalar);
+        wipe(&mut entropy);
+        common
+    }
+
+    /// Takes what a message of `N` bytes still needs: how much, and the message when it is whole.
+    fn collect<const N: usize>(&mut self, bytes: &[u8]) -> (usize, Option<[u8; N]>) {
+        let count = bytes.len().min(N - self.partial.len());
+        self.partial.extend_from_slice(&bytes[..count]);
+        let whole = <[u8; N]>::try_from(self.partial.as_slice()).ok();
+        if whole.is_some() {
+            self.partial.clear();
+        }
+        (count, whole)
+    }
+
+    fn note(&mut self, message: &[u8]) {
+        self.transcript.extend_from_slice(message);
+    }
+
+    fn prs(&self) -> &[u8] {
+        self.prs.as_ref().map_or(&[], Secret::expose)
+    }
+
+    /// Who meets, in which roles, after which choices: to be taken when M0 and M1 are all there is.
+    fn ci(&self) -> Vec<u8> {
+        let choices = sha512(&self.transcript);
+        cpace::identify(&[LABEL, self.user.as_bytes(), b"S", b"R", &choices])
+    }
+
+    /// The keys of S to R and of R to S, when all messages were noted.
+    fn keys(&self, keys: &Keys) -> [[u8; 32]; 2] {
+        let prk = hkdf::extract(LABEL, keys.isk());
+        let bound = sha512(&self.transcript);
+        [&b"k_SR"[..], b"k_RS"].map(|label| {
+            let mut key = [0; 32];
+            let expanded = hkdf::expand(prk.expose(), &[label, &bound], &mut key);
+            debug_assert!(expanded.is_ok());
+            key
+        })
+    }
+
+    fn verified(&self) -> bool {
+        self.prs.is_some()
+    }
+}
+
+/// The sender's side; the state says what is awaited.
+pub struct Initiator {
+    common: Common,
+    named: bool,
+    state: Awaited,
+}
+
+enum Awaited {
+    /// M1.
+    Answer,
+    /// M3.
+    Share(cpace::Initiator),
+    Nothing,
+}
+
+impl Initiator {
+    /// Begins: the machine, and M0. `header` is what version 1 would say, when it may; it is not said when
+    /// there is a secret.
+    pub fn new(
+        user: &UserId,
+        secret: Option<&Secret>,
+        header: Option<&Header>,
+        entropy: [u8; ENTROPY],
+    ) -> (Self, [u8; HEADER_SIZE]) {
+        let header = header.filter(|_| secret.is_none());
+        let mark = Mark {
+            version: VERSION,
+            secret: secret.is_some(),
+        };
+        let first = mark.encode(header);
+        let mut common = Common::new(user, secret, entropy);
+        common.note(&first);
+        let initiator = Self {
+            common,
+            named: header.is_some(),
+            state: Awaited::Answer,
+        };
+        (initiator, first)
+    }
+
+    /// Takes bytes from the receiver: how many were used, and what is next. After a step that is not
+    /// [`Step::More`] or [`Step::Send`] it uses none.
+    ///
+    /// # Errors
+    /// Why there will be no transfer.
+    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+        match std::mem::replace(&mut self.state, Awaited::Nothing) {
+            Awaited::Answer => self.answer(bytes),
+            Awaited::Share(session) => self.share(session, bytes),
+            Awaited::Nothing => Ok((0, Step::More)),
+        }
+    }
+
+    fn answer(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+        if let (true, Some(&first)) = (self.common.partial.is_empty(), bytes.first()) {
+            match first {
+                YES2 => {}
+                YES | NO if self.named => return Ok((0, Step::Version1([0; HEADER_SIZE]))),
+                YES => return Err(Error::Version1Only),
+                NO => return Err(Error::RefusedUnnamed),
+                byte => return Err(Error::UnexpectedAnswer(byte)),
+            }
+        }
+        let (used, whole) = self.common.collect::<ANSWER_SIZE>(bytes);
+        let Some(message) = whole else {
+            self.state = Awaited::Answer;
+            return Ok((used, Step::More));
+        };
+        let answer = Answer::decode(&message).ok_or(Error::Broken(
+            "it answered with a version that nobody asked for: update both programs",
+        ))?;
+        match (self.common.prs.is_some(), answer.secret) {
+            (true, false) => return Err(Error::SecretMissing),
+            (false, true) => return Err(Error::SecretNeeded),
+            _ => {}
+        }
+        self.common.note(&message);
+        let sid = [self.common.nonce, answer.nonce].concat();
+        let (prs, ci) = (self.common.prs(), self.common.ci());
+        let (session, ya) = cpace::Initiator::new(prs, &ci, &sid, &[], self.common.scalar);
+        let message = [&self.common.nonce[..], &ya].concat();
+        self.common.note(&message);
+        self.state = Awaited::Share(session);
+        Ok((used, Step::Send(message)))
+    }
+
+    fn share(&mut self, session: cpace::Initiator, bytes: &[u8]) -> Result<(usize, Step), Error> {
+        let (used, whole) = self.common.collect::<{ SHARE_SIZE + TAG_SIZE }>(bytes);
+        let Some(message) = whole else {
+            self.state = Awaited::Share(session);
+            return Ok((used, Step::More));
+        };
+        let (yb, tb) = halves::<SHARE_SIZE, TAG_SIZE>(&message);
+        // So that the receiver does not have to guess why nothing comes.
+        let refuse = || Step::Refuse(vec![0; TAG_SIZE], Error::WrongSecret);
+        let keys = match session.finish(&yb, &[]) {
+            Ok(keys) if keys.confirms(&tb) => keys,
+            _ => return Ok((used, refuse())),
+        };
+        self.common.note(&message);
+        let last = keys.own().to_vec();
+        self.common.note(&last);
+        let [to, from] = self.common.keys(&keys);
+        let channel = Channel {
+            sealer: Sealer::new(to),
+            opener: Opener::new(from),
+            verified: self.common.verified(),
+        };
+        Ok((used, Step::Done(last, channel)))
+    }
+}
+
+/// The receiver's side; the state says what is awaited.
+pub struct Responder {
+    common: Common,
+    version1_only: bool,
+    state: Asked,
+}
+
+enum Asked {
+    /// M0.
+    Header,
+    /// M2.
+    Share,
+    /// M4.
+    Confirmation(Keys),
+    Nothing,
+}
+
+impl Responder {
+    /// A receiver that has said nothing yet. `version1_only` lets it overlook every mark.
+    pub fn new(
+        user: &UserId,
+        secret: Option<&Secret>,
+        version1_only: bool,
+        entropy: [u8; ENTROPY],
+    ) -> Self {
+        Self {
+            common: Common::new(user, secret, entropy),
+            version1_only,
+            state: Asked::Header,
+        }
+    }
+
+    /// Whether all that came is one refusal, where a header should begin: a relay that does not keep its
+    /// listener ends the connection so.
+    pub fn got_refusal_only(&self) -> bool {
+        matches!(self.state, Asked::Header) && self.common.partial == [NO]
+    }
+
+    /// Takes bytes from the sender: how many were used, and what is next. After a step that is not
+    /// [`Step::More`] or [`Step::Send`] it uses none.
+    ///
+    /// # Errors
+    /// Why there will be no transfer.
+    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+        match std::mem::replace(&mut self.state, Asked::Nothing) {
+            Asked::Header => Ok(self.header(bytes)),
+            Asked::Share => self.share(bytes),
+            Asked::Confirmation(keys) => self.confirmation(keys, bytes),
+            Asked::Nothing => Ok((0, Step::More)),
+        }
+    }
+
+    fn header(&mut self, bytes: &[u8]) -> (usize, Step) {
+        let (used, whole) = self.common.collect::<HEADER_SIZE>(bytes);
+        let Some(header) = whole else {
+            self.state = Asked::Header;
+            return (used, Step::More);
+        };
+        let mark = Mark::find(&header).filter(|_| !self.version1_only);
+        let ours = self.common.prs.is_some();
+        let Some(mark) = mark else {
+            let step = match ours {
+                true => Step::Refuse(vec![NO], Error::SecretMissing),
+                false => Step::Version1(header),
+            };
+            return (used, step);
+        };
+        let answer = Answer {
+            secret: ours,
+            nonce: self.common.nonce,
+        };
+        let answer = answer.encode();
+        self.common.note(&header);
+        self.common.note(&answer);
+        let answer = answer.to_vec();
+        let step = match (ours, mark.secret) {
+            (true, false) => Step::Refuse(answer, Error::SecretMissing),
+            (false, true) => Step::Refuse(answer, Error::SecretNeeded),
+            _ => {
+                self.state = Asked::Share;
+                Step::Send(answer)
+            }
+        };
+        (used, step)
+    }
+
+    fn share(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+        let (used, whole) = self.common.collect::<{ NONCE + SHARE_SIZE }>(bytes);
+        let Some(message) = whole else {
+            self.state = Asked::Share;
+            return Ok((used, Step::More));
+        };
+        let (nonce, ya) = halves::<NONCE, SHARE_SIZE>(&message);
+        let sid = [nonce, self.common.nonce].concat();
+        let (prs, ci) = (self.common.prs(), self.common.ci());
+        let answered = cpace::Responder::respond(prs, &ci, &sid, &ya, &[], &[], self.common.scalar);
+        let (keys, yb) = answered.map_err(|_| Error::WrongSecret)?;
+        self.common.note(&message);
+        let message = [&yb[..], keys.own()].concat();
+        self.common.note(&message);
+        self.state = Asked::Confirmation(keys);
+        Ok((used, Step::Send(message)))
+    }
+
+    fn confirmation(&mut self, keys: Keys, bytes: &[u8]) -> Result<(usize, Step), Error> {
+        let (used, whole) = self.common.collect::<TAG_SIZE>(bytes);
+        let Some(message) = whole else {
+            self.state = Asked::Confirmation(keys);
+            return Ok((used, Step::More));
+        };
+        if !keys.confirms(&message) {
+            return Err(Error::WrongSecret);
+        }
+        self.common.note(&message);
+        let [from, to] = self.common.keys(&keys);
+        let channel = Channel {
+            sealer: Sealer::new(to),
+            opener: Opener::new(from),
+            verified: self.common.verified(),
+        };
+        Ok((used, Step::Done(Vec::new(), channel)))
+    }
+}
+
+/// The first `A` bytes of a message, and the last `B`.
+fn halves<const A: usize, const B: usize>(message: &[u8]) -> ([u8; A], [u8; B]) {
+    let (mut first, mut last) = ([0; A], [0; B]);
+    first.copy_from_slice(&message[..A]);
+    last.copy_from_slice(&message[message.len() - B..]);
+    (first, last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::aead::Forged;
+    use crate::transfer::channel::frame;
+
+    fn user() -> UserId {
+        UserId::new(b"alice").unwrap()
+    }
+
+    fn secret(text: &str) -> Option<Secret> {
+        (!text.is_empty()).then(|| Secret::new(text.into()).unwrap())
+    }
+
+    fn sides(sender: &str, receiver: &str) -> (Initiator, Responder, Vec<u8>) {
+        let header = Header::new(b"a", 3).unwrap();
+        let (initiator, first) = Initiator::new(
+            &user(),
+            secret(sender).as_ref(),
+            Some(&header),
+            [1; ENTROPY],
+        );
+        let responder = Responder::new(&user(), secret(receiver).as_ref(), false, [2; ENTROPY]);
+        (initiator, responder, first.to_vec())
+    }
+
+    type End = Result<Channel, Error>;
+
+    /// Lets the two speak until both have an end. `change` sees each message with its number and may
+    /// change it.
+    fn speak(
+        (mut initiator, mut responder, first): (Initiator, Responder, Vec<u8>),
+        piece: usize,
+        change: &mut dyn FnMut(usize, &mut Vec<u8>),
+    ) -> (Option<End>, Option<End>) {
+        let (mut at_sender, mut at_receiver) = (None, None);
+        let mut message = first;
+        for number in 0..5 {
+            change(number, &mut message);
+            let mut answer = Vec::new();
+            for bytes in message.chunks(piece) {
+                let (handled, end) = match number % 2 {
+                    0 => (responder.handle(bytes), &mut at_receiver),
+                    _ => (initiator.handle(bytes), &mut at_sender),
+                };
+                match handled {
+                    Ok((_, Step::More)) => {}
+                    Ok((_, Step::Send(bytes))) => answer = bytes,
+                    Ok((_, Step::Done(bytes, channel))) => {
+                        *end = Some(Ok(channel));
+                        answer = bytes;
+                    }
+                    Ok((_, Step::Refuse(bytes, error))) => {
+                        *end = Some(Err(error));
+                        answer = bytes;
+                    }
+                    Ok((_, Step::Version1(_))) => *end = Some(Err(Error::NeedsVersion2)),
+                    Err(error) => *end = Some(Err(error)),
+                }
+            }
+            if answer.is_empty() {
+                break;
+            }
+            message = answer;
+        }
+        (at_sender, at_receiver)
+    }
+
+    fn kept(_: usize, _: &mut Vec<u8>) {}
+
+    #[test]
+    fn with_the_same_secret_or_none_both_get_a_channel_whatever_the_pieces() {
+        for text in ["", "correct horse"] {
+            for piece in [1, 7, 48, 1000] {
+                let (sender, receiver) = speak(sides(text, text), piece, &mut kept);
+                let (mut sender, mut receiver) =
+                    (sender.unwrap().unwrap(), receiver.unwrap().unwrap());
+                assert_eq!(sender.verified, !text.is_empty());
+                assert_eq!(receiver.verified, !text.is_empty());
+                for (from, to) in [
+                    (&mut sender.sealer, &mut receiver.opener),
+                    (&mut receiver.sealer, &mut sender.opener),
+                ] {
+                    let mut record = Vec::new();
+                    frame(&mut record, |out| out.extend(b"text"));
+                    from.seal(&mut record);
+                    let (_, text) = to.open(&mut record).unwrap().unwrap();
+                    assert_eq!(&record[text], b"text");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_two_directions_have_different_keys() {
+        let (sender, _) = speak(sides("a", "a"), 1000, &mut kept);
+        let mut sender = sender.unwrap().unwrap();
+        let mut record = Vec::new();
+        frame(&mut record, |out| out.push(1));
+        sender.sealer.seal(&mut record);
+        assert_eq!(sender.opener.open(&mut record), Err(Forged));
+    }
+
+    #[test]
+    fn different_secrets_and_a_secret_on_one_side_are_told_to_both() {
+        let ends = |sender, receiver| {
+            let (sender, receiver) = speak(sides(sender, receiver), 1000, &mut kept);
+            (
+                sender.and_then(Result::err).unwrap(),
+                receiver.and_then(Result::err).unwrap(),
+            )
+        };
+        assert!(matches!(
+            ends("a", "b"),
+            (Error::WrongSecret, Error::WrongSecret)
+        ));
+        assert!(matches!(
+            ends("a", ""),
+            (Error::SecretMissing, Error::SecretNeeded)
+        ));
+        assert!(matches!(
+            ends("", "a"),
+            (Error::SecretNeeded, Error::SecretMissing)
+        ));
+    }
+
+    #[test]
+    fn no_bit_of_any_message_can_be_changed() {
+        for text in ["", "secret"] {
+            for (number, size) in [(0, 48), (1, 19), (2, 48), (3, 96), (4, 64)] {
+                for index in 0..size {
+                    let mut change = |at: usize, message: &mut Vec<u8>| {
+                        if at == number && message.len() == size {
+                            message[index] ^= 1;
+                        }
+                    };
+                    let (sender, receiver) = speak(sides(text, text), 1000, &mut change);
+                    let receiver_has = matches!(receiver, Some(Ok(_)));
+                    assert!(!receiver_has, "{text} M{number} byte {index}");
+                    // Of a changed M4 the sender hears later: no record of the receiver comes.
+                    assert!(
+                        number == 4 || !matches!(sender, Some(Ok(_))),
+                        "{text} M{number} byte {index}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_old_answer_goes_on_in_version_1_only_where_the_header_had_a_name() {
+        let answered = |text, byte| {
+            let (mut initiator, ..) = sides(text, "");
+            initiator.handle(&[byte])
+        };
+        for byte in [YES, NO] {
+            assert!(matches!(answered("", byte), Ok((0, Step::Version1(_)))));
+        }
+        assert!(matches!(answered("a", YES), Err(Error::Version1Only)));
+        assert!(matches!(answered("a", NO), Err(Error::RefusedUnnamed)));
+        assert!(matches!(
+            answered("", b'?'),
+            Err(Error::UnexpectedAnswer(b'?'))
+        ));
+    }
+
+    #[test]
+    fn an_unmarked_header_is_version_1_unless_there_is_a_secret() {
+        let header = Header::new(b"a", 3).unwrap().encode();
+        let mut open = Responder::new(&user(), None, false, [2; ENTROPY]);
+        assert!(matches!(
+            open.handle(&header),
+            Ok((HEADER_SIZE, Step::Version1(same))) if same == header
+        ));
+        let mut closed = Responder::new(&user(), secret("a").as_ref(), false, [2; ENTROPY]);
+        assert!(matches!(
+            closed.handle(&header),
+            Ok((_, Step::Refuse(bytes, Error::SecretMissing))) if bytes == [NO]
+        ));
+        let (_, _, marked) = sides("", "");
+        let mut old = Responder::new(&user(), None, true, [2; ENTROPY]);
+        assert!(matches!(old.handle(&marked), Ok((_, Step::Version1(_)))));
+    }
+
+    #[test]
+    fn no_byte_behind_a_message_is_used() {
+        let (_, mut responder, mut first) = sides("", "");
+        first.extend(b"more");
+        let (used, step) = responder.handle(&first).unwrap();
+        assert!(used == HEADER_SIZE && matches!(step, Step::Send(_)));
+    }
+}
