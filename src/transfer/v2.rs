@@ -1,0 +1,33 @@
+//! Version 2: many files, in order, over sealed records.
+//!
+//! [`Sender`] and [`Receiver`] are the protocol of one connection, without I/O, clock or randomness: they take
+//! decoded records and local facts, and refuse everything that is not due. [`Sending`] and [`Receiving`] run
+//! them over a [`Stream`], and live on from one connection to the next.
+
+mod inbox;
+mod receive;
+mod receiver;
+mod send;
+mod sender;
+mod session;
+
+use std::time::Duration;
+
+pub use self::receive::Receiving;
+pub use self::receiver::Receiver;
+pub use self::send::Sending;
+pub use self::sender::{Job, Sender};
+pub use self::session::{Ended, Stream};
+
+/// Most entries that are announced and not settled.
+pub const WINDOW: usize = 1024;
+/// Most bytes of their paths together.
+pub const WINDOW_BYTES: usize = 1 << 20;
+/// After so long without a word a side says that it is still there.
+pub const NOP_AFTER: Duration = Duration::from_secs(5);
+/// After so long without a word from it, the peer counts as gone.
+pub const SILENCE: Duration = Duration::from_secs(30);
+
+/// The rule that a record breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken(pub &'static str);
