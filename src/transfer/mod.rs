@@ -19,7 +19,7 @@ pub use self::entry::{Entry, EntryKind, Item, Time};
 pub use self::error::{Error, Kind, Reason};
 pub use self::event::{Event, Observer};
 pub use self::link::Link;
-pub use self::name::{Name, NameError, fit_name, safe_name};
+pub use self::name::{DEPTH_MAX, Name, NameError, fit_name, safe_name, safe_path};
 pub use self::source::Source;
 pub use self::store::{
     Committed, Decision, Finished, OnSettled, PartGuard, Place, Refusal, RefusalReason, Settled,
