@@ -20,6 +20,7 @@
     reason = "calls into the operating system are made here and nowhere else"
 )]
 
+mod file;
 #[cfg(all(unix, feature = "libc"))]
 #[path = "unix/mod.rs"]
 mod platform;

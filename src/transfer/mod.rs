@@ -23,7 +23,7 @@ pub use self::entry::{Entry, EntryKind, Item, Time};
 pub use self::error::{Cause, Error, Kind, Reason};
 pub use self::event::{Event, Observer};
 pub use self::link::Link;
-pub use self::name::{Name, NameError, fit_name, safe_name};
+pub use self::name::{DEPTH_MAX, Name, NameError, fit_name, safe_name, safe_path};
 pub use self::report::{NAMED, Offer, Received, Report, Skip};
 pub use self::secret::{SECRET_MAX, Secret, SecretError};
 pub use self::source::Source;

@@ -6,6 +6,12 @@ use crate::wire::v1::NAME_MAX;
 
 /// Longest file name that every usual file system takes, in bytes.
 pub(super) const LONGEST: usize = 255;
+/// How many components a path may have.
+pub const DEPTH_MAX: usize = 64;
+/// What the name of a file ends with while it is not complete.
+pub(super) const PART_ENDING: &str = ".p2pxfer-part";
+/// What the name of the journal beside it ends with.
+pub(super) const JOURNAL_ENDING: &str = ".p2pxfer-journal";
 
 /// A file name that came from the peer and is safe to use in a folder, on every platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +43,12 @@ pub enum NameError {
     Control,
     /// A device on Windows.
     Reserved,
-    /// Not a name on this system, which has Unicode names only.
+    /// Not UTF-8 where that is asked for: in version 2, and on a system with Unicode names only.
     NotUnicode,
+    /// An ending that our own unfinished files have.
+    OurEnding,
+    /// No components in a path, or over 64.
+    Depth,
 }
 
 impl fmt::Display for NameError {
@@ -53,6 +63,8 @@ impl fmt::Display for NameError {
             Self::Control => "it holds a control character",
             Self::Reserved => "it names a device on Windows",
             Self::NotUnicode => "it is not UTF-8",
+            Self::OurEnding => "it ends like a file of this program that is not complete",
+            Self::Depth => "it lies more than 64 folders deep",
         })
     }
 }
@@ -64,6 +76,37 @@ impl std::error::Error for NameError {}
 /// # Errors
 /// The rule that `bytes` break.
 pub fn safe_name(bytes: &[u8]) -> Result<Name, NameError> {
+    match bytes {
+        [b'.', ..] => safe_component(bytes).and(Err(NameError::LeadingDot)),
+        _ => safe_component(bytes),
+    }
+}
+
+/// The same check for a path of version 2, whose components came one by one. Below its first
+/// component a name may begin with a dot: it hides nothing in a folder that is all the sender's.
+///
+/// # Errors
+/// The rule that one of them breaks.
+pub fn safe_path<T: AsRef<[u8]>>(components: &[T]) -> Result<Vec<Name>, NameError> {
+    if components.is_empty() || components.len() > DEPTH_MAX {
+        return Err(NameError::Depth);
+    }
+    let mut names = Vec::with_capacity(components.len());
+    for component in components {
+        let bytes = component.as_ref();
+        names.push(match names.is_empty() {
+            true => safe_name(bytes)?,
+            false => safe_component(bytes)?,
+        });
+        if std::str::from_utf8(bytes).is_err() {
+            return Err(NameError::NotUnicode);
+        }
+    }
+    Ok(names)
+}
+
+/// Every rule but that of the leading dot.
+fn safe_component(bytes: &[u8]) -> Result<Name, NameError> {
     match bytes {
         [] => return Err(NameError::Empty),
         _ if bytes.len() > LONGEST => return Err(NameError::TooLong),
@@ -82,11 +125,21 @@ pub fn safe_name(bytes: &[u8]) -> Result<Name, NameError> {
         return Err(NameError::Control);
     }
     match bytes {
-        [b'.', ..] => Err(NameError::LeadingDot),
+        _ if bytes.iter().all(|&byte| byte == b'.') => Err(NameError::LeadingDot),
         [.., b'.' | b' '] => Err(NameError::TrailingDotOrSpace),
         _ if is_device(bytes) => Err(NameError::Reserved),
+        _ if is_unfinished(bytes) => Err(NameError::OurEnding),
         _ => Ok(Name(bytes.to_vec())),
     }
+}
+
+/// Whether the name ends like a part or a journal, in any case: some file systems have none.
+fn is_unfinished(name: &[u8]) -> bool {
+    [PART_ENDING, JOURNAL_ENDING].iter().any(|ending| {
+        let start = name.len().checked_sub(ending.len());
+        let end = start.and_then(|start| name.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(ending.as_bytes()))
+    })
 }
 
 /// Whether Windows takes the name for a device: it looks at what stands before the first dot,
@@ -156,201 +209,4 @@ fn cut_front(name: &[u8], longest: usize) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ordinary_names_pass_unchanged() {
-        for name in [
-            &b"a"[..],
-            b"hello.txt",
-            b"archive.tar.gz",
-            b"with space.txt",
-            b" leading space",
-            b"-rf",
-            b"~",
-            b"a..b",
-            b"a.b.c.d",
-            b"console.txt",
-            b"CONx",
-            b"acon",
-            b"COM",
-            b"COM10",
-            b"COM1x.txt",
-            b"LPT",
-            b"NULL",
-            b"auxiliary",
-            b"x.CON",
-            b"$MFT",
-            b"%41",
-            b"name@#&()[]{}+=,;'!`^",
-            "\u{d55c}\u{ae00}.txt".as_bytes(),
-            "na\u{ef}ve \u{1f600}.png".as_bytes(),
-            b"\xc7\xd1\xb1\xdb.txt",
-            b"\xff\xfe",
-            // A letter of CP949.
-            b"\xb0\xa1\xc2\x9b",
-            "\u{a0}".as_bytes(),
-            &[b'n'; 255],
-        ] {
-            let checked = safe_name(name).map(|name| name.as_bytes().to_vec());
-            assert_eq!(checked.as_deref(), Ok(name));
-        }
-    }
-
-    #[test]
-    fn each_rule_refuses_what_breaks_it() {
-        use NameError::*;
-        let table: &[(&[u8], NameError)] = &[
-            (b"", Empty),
-            (&[b'n'; 256], TooLong),
-            (b"/", Path),
-            (b"\\", Path),
-            (b"../x", Path),
-            (b"..\\x", Path),
-            (b"a/b", Path),
-            (b"a\\b", Path),
-            (b"a/", Path),
-            (b"/etc/passwd", Path),
-            (b"./x", Path),
-            (b"C:", Path),
-            (b"C:x", Path),
-            (b"C:\\x", Path),
-            (b"\\\\host\\share\\x", Path),
-            (b"//host/share/x", Path),
-            (b"\\\\.\\PhysicalDrive0", Path),
-            (b"\\\\?\\C:\\x", Path),
-            (b"\\??\\C:\\x", Path),
-            (b"file.txt:stream", Path),
-            (b"file.txt::$DATA", Path),
-            (b"CON:", Path),
-            (b".", LeadingDot),
-            (b"..", LeadingDot),
-            (b"...", LeadingDot),
-            (b".bashrc", LeadingDot),
-            (b".ssh", LeadingDot),
-            (b"a.", TrailingDotOrSpace),
-            (b"a..", TrailingDotOrSpace),
-            (b"a ", TrailingDotOrSpace),
-            (b"a. ", TrailingDotOrSpace),
-            (b" ", TrailingDotOrSpace),
-            (b"CON ", TrailingDotOrSpace),
-            (b"a<b", Special),
-            (b"a>b", Special),
-            (b"a\"b", Special),
-            (b"a|b", Special),
-            (b"a?b", Special),
-            (b"*.txt", Special),
-            (b"a\0b", Control),
-            (b"\0", Control),
-            (b"a\nb", Control),
-            (b"a\rb", Control),
-            (b"a\x1b[2Jb", Control),
-            (b"a\x7f", Control),
-            ("a\u{9b}b".as_bytes(), Control),
-            ("\u{80}".as_bytes(), Control),
-            (b"CON", Reserved),
-            (b"con", Reserved),
-            (b"Con.txt", Reserved),
-            (b"CON .txt", Reserved),
-            (b"con   .tar.gz", Reserved),
-            (b"PRN", Reserved),
-            (b"prn.x", Reserved),
-            (b"AUX", Reserved),
-            (b"aux.h", Reserved),
-            (b"NUL", Reserved),
-            (b"nul.dat", Reserved),
-            (b"CONIN$", Reserved),
-            (b"conout$", Reserved),
-            (b"CONOUT$.txt", Reserved),
-            (b"COM0", Reserved),
-            (b"COM1", Reserved),
-            (b"com9.log", Reserved),
-            (b"LPT0", Reserved),
-            (b"LPT1.txt", Reserved),
-            (b"lpt9", Reserved),
-            ("COM\u{b9}".as_bytes(), Reserved),
-            ("com\u{b2}.txt".as_bytes(), Reserved),
-            ("LPT\u{b3} .txt".as_bytes(), Reserved),
-            (b"COM\xb9", Reserved),
-        ];
-        for (name, error) in table {
-            assert_eq!(
-                safe_name(name),
-                Err(*error),
-                "{:?}",
-                String::from_utf8_lossy(name)
-            );
-        }
-    }
-
-    #[test]
-    fn every_control_byte_is_refused_anywhere() {
-        for byte in (0..=0x1f).chain([0x7f]) {
-            for name in [&[byte][..], &[b'a', byte], &[b'a', byte, b'b']] {
-                assert_eq!(safe_name(name), Err(NameError::Control), "{name:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_name_that_fits_is_sent_as_it_is() {
-        for name in [&b"a"[..], &[b'n'; NAME_MAX], b"x.y"] {
-            assert_eq!(fit_name(name), name);
-        }
-    }
-
-    #[test]
-    fn a_longer_name_is_cut_in_front_of_its_extension_and_between_characters() {
-        let table: &[(&str, &str)] = &[
-            (
-                "a-name-of-exactly-thirty-two.txt",
-                "a-name-of-exactly-thirty-tw.txt",
-            ),
-            (
-                "0123456789012345678901234567890123456789.tar.gz",
-                "0123456789012345678901234567.gz",
-            ),
-            (
-                "no-extension-in-this-long-name-at-all",
-                "no-extension-in-this-long-name-",
-            ),
-            (
-                ".hidden-0123456789012345678901234567890",
-                ".hidden-01234567890123456789012",
-            ),
-            (
-                "short.an-extension-that-is-longer-than-half",
-                "short.an-extension-that-is-long",
-            ),
-            // Nine characters of three bytes, and four bytes of extension, are 31 bytes.
-            (
-                "\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}.txt",
-                "\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}.txt",
-            ),
-            // One byte in front leaves room for eight and two thirds.
-            (
-                "a\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}.txt",
-                "a\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}\u{d55c}.txt",
-            ),
-            (
-                "                                   x",
-                "                              x",
-            ),
-            (
-                "                                  \u{d55c}\u{ae00}",
-                "                         \u{d55c}\u{ae00}",
-            ),
-            (
-                "thirty bytes and then a dot 30. and a lot more text",
-                "thirty bytes and then a dot 30",
-            ),
-        ];
-        for (name, sent) in table {
-            assert!(name.len() > NAME_MAX);
-            assert_eq!(String::from_utf8(fit_name(name.as_bytes())).unwrap(), *sent);
-        }
-        let other = [&[0xc7; 40][..], b".txt"].concat();
-        assert_eq!(fit_name(&other), [&[0xc7; 27][..], b".txt"].concat());
-    }
-}
+mod tests;

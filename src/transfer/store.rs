@@ -2,9 +2,12 @@
 //!
 //! A file comes into being under another name, `NAME.<8 hex digits>.part`, readable for nobody else,
 //! in the folder of its final name. It gets that name only when it is whole and its checksum held;
-//! else it is removed. Nothing is synced to the disk: that is for version 2 to promise.
+//! else it is removed. Nothing is synced to the disk: that is for version 2 to promise, whose store is
+//! [`Tree`].
 
+mod journal;
 mod part;
+mod settle;
 mod tree;
 
 use std::ffi::{OsStr, OsString};
@@ -22,6 +25,9 @@ use super::error::Error;
 use super::name::{NameError, safe_name};
 use crate::sys::fs as system;
 use crate::sys::fs::Dir;
+
+/// What standard output is called in messages.
+const STDOUT: &str = "standard output";
 
 /// What the user said about where to put a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,15 +84,8 @@ impl Store {
     /// # Errors
     /// [`Error::File`] when there is no such folder, or it takes no file, or standard output is closed.
     pub fn open(place: &Place) -> Result<Self, Error> {
-        let kind = match &place.target {
-            Target::Stdout => {
-                open_stdout()?;
-                Kind::Stdout
-            }
-            Target::Path(path) => Kind::open(path)?,
-        };
         Ok(Self {
-            kind,
+            kind: Kind::of(&place.target)?,
             overwrite: place.overwrite,
             guard: PartGuard::default(),
         })
@@ -125,6 +124,16 @@ impl Store {
 }
 
 impl Kind {
+    fn of(target: &Target) -> Result<Self, Error> {
+        match target {
+            Target::Stdout => {
+                open_stdout()?;
+                Ok(Self::Stdout)
+            }
+            Target::Path(path) => Self::open(path),
+        }
+    }
+
     fn open(path: &Path) -> Result<Self, Error> {
         let failed = |error| Error::file(path, error);
         let followed = follow(path).map_err(failed)?;
@@ -189,22 +198,26 @@ fn ends_as_folder(path: &Path) -> bool {
 }
 
 fn open_existing(path: &Path) -> Result<Sink<'_>, Error> {
-    let failed = |error| Error::file(path, error);
-    let file = File::options().write(true).open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_file() {
-        return Err(failed(io::Error::other(
-            "was exchanged for a file meanwhile: try again",
-        )));
-    }
     Ok(Sink {
-        file,
+        file: open_existing_file(path).map_err(|error| Error::file(path, error))?,
         path: path.to_path_buf(),
         end: End::Existing,
     })
 }
 
+/// Opens a FIFO or a device for writing.
+fn open_existing_file(path: &Path) -> io::Result<File> {
+    let file = File::options().write(true).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Err(io::Error::other(
+            "was exchanged for a file meanwhile: try again",
+        )),
+        false => Ok(file),
+    }
+}
+
 fn open_stdout() -> Result<Sink<'static>, Error> {
-    let path = PathBuf::from("standard output");
+    let path = PathBuf::from(STDOUT);
     let file = system::stdout().map_err(|error| Error::file(&path, error))?;
     let end = End::Stdout;
     Ok(Sink { file, path, end })

@@ -1,9 +1,14 @@
 //! A folder that files are made, named and removed in.
 
+mod entry;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{self, Component, Path, PathBuf};
+
+pub use self::entry::{boot_id, open_regular, sync_file_system};
+pub use crate::sys::file::{Access, FileKind, Stat, set_executable};
 
 /// A folder. Names are single names. The standard library cannot hold a folder open, so one that is
 /// exchanged for another meanwhile is not noticed.
@@ -36,13 +41,21 @@ impl Dir {
         options.write(true).create_new(true).open(self.at(name)?)
     }
 
+    /// Makes a file for writing, with the permissions of one that a program makes without a thought.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken, be it by a symbolic link.
+    pub fn create_ordinary(&self, name: &OsStr) -> io::Result<File> {
+        File::create_new(self.at(name)?)
+    }
+
     /// Gives `file` the permissions of a file that a program makes in this folder without a thought.
     /// They are read off an empty file made as `probe` and removed again.
     ///
     /// # Errors
     /// When `probe` cannot be made, or the permissions cannot be changed.
     pub fn share(&self, file: &File, probe: &OsStr) -> io::Result<()> {
-        let example = File::create_new(self.at(probe)?)?;
+        let example = self.create_ordinary(probe)?;
         self.remove(probe)?;
         file.set_permissions(example.metadata()?.permissions())
     }

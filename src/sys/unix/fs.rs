@@ -1,5 +1,7 @@
 //! A folder that files are made, named and removed in.
 
+mod entry;
+
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -8,7 +10,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+pub use self::entry::{boot_id, open_regular, sync_file_system};
 use super::check;
+pub use crate::sys::file::{Access, FileKind, Stat, set_executable};
 
 /// An open folder. Names are single names: nothing reaches out of the folder, whatever happens to
 /// the path it was opened by.
@@ -43,6 +47,14 @@ impl Dir {
         self.create(name, 0o600)
     }
 
+    /// Makes a file for writing, with the permissions of one that a program makes without a thought.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken, be it by a symbolic link.
+    pub fn create_ordinary(&self, name: &OsStr) -> io::Result<File> {
+        self.create(name, 0o666)
+    }
+
     /// Gives `file` the permissions of a file that a program makes in this folder without a thought.
     /// They are read off an empty file made as `probe` and removed again: asking the umask means to
     /// change it for the whole process.
@@ -50,7 +62,7 @@ impl Dir {
     /// # Errors
     /// When `probe` cannot be made, or the permissions cannot be changed.
     pub fn share(&self, file: &File, probe: &OsStr) -> io::Result<()> {
-        let example = self.create(probe, 0o666)?;
+        let example = self.create_ordinary(probe)?;
         self.remove(probe)?;
         file.set_permissions(example.metadata()?.permissions())
     }

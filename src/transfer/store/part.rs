@@ -1,13 +1,13 @@
 //! A file that has not got its name yet.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Stored;
-use crate::sys::fs::{self as system, Dir};
+use crate::sys::fs::{self as system, Dir, FileKind};
 use crate::sys::random;
 use crate::transfer::name::{LONGEST, cut};
 
@@ -84,7 +84,7 @@ impl<'a> Part<'a> {
         overwrite: bool,
     ) -> io::Result<(Self, File)> {
         if overwrite {
-            check_replaceable(&folder.join(&wanted))?;
+            check_replaceable(dir, &wanted)?;
         }
         let name = part_name(&wanted)?;
         let file = guard.create(dir, &name)?;
@@ -104,7 +104,7 @@ impl<'a> Part<'a> {
         self.share(&file);
         // Over a network, or within a quota, a write may fail as late as here.
         system::close(file)?;
-        let name = self.take_name()?;
+        let name = take_name(self.dir, &self.name, &self.wanted, self.overwrite)?;
         *self.guard.lock() = Guarded::Nothing;
         Ok(Stored {
             renamed: name != self.wanted,
@@ -115,27 +115,6 @@ impl<'a> Part<'a> {
     /// Fails on file systems without permissions, and a file that stays private is whole too.
     fn share(&self, file: &File) {
         let _ = part_name(&self.wanted).and_then(|probe| self.dir.share(file, &probe));
-    }
-
-    fn take_name(&self) -> io::Result<OsString> {
-        let taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
-        let wanted = self.wanted.clone();
-        if self.overwrite {
-            check_replaceable(&self.folder.join(&wanted))?;
-            return self.dir.rename(&self.name, &wanted).map(|()| wanted);
-        }
-        match self.dir.rename_new(&self.name, &wanted) {
-            Err(error) if taken(&error) => {}
-            done => return done.map(|()| wanted),
-        }
-        for number in 1..=ATTEMPTS {
-            let name = numbered(&wanted, number)?;
-            match self.dir.rename_new(&self.name, &name) {
-                Err(error) if taken(&error) => {}
-                done => return done.map(|()| name),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
     }
 }
 
@@ -149,14 +128,44 @@ impl Drop for Part<'_> {
     }
 }
 
+/// Gives the file `part` its name in `dir`: `wanted` when `overwrite` is set or nothing has it, else
+/// the first of `NAME (1)`, `NAME (2)`, ... that is free. Answers with the name.
+pub(super) fn take_name(
+    dir: &Dir,
+    part: &OsStr,
+    wanted: &OsStr,
+    overwrite: bool,
+) -> io::Result<OsString> {
+    if overwrite {
+        check_replaceable(dir, wanted)?;
+        return dir.rename(part, wanted).map(|()| wanted.to_os_string());
+    }
+    for name in candidates(wanted) {
+        let name = name?;
+        match dir.rename_new(part, &name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            done => return done.map(|()| name),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// The names that a file may get when nothing is replaced, in their order.
+pub(super) fn candidates(wanted: &OsStr) -> impl Iterator<Item = io::Result<OsString>> {
+    (0..=ATTEMPTS).map(move |number| match number {
+        0 => Ok(wanted.to_os_string()),
+        _ => numbered(wanted, number),
+    })
+}
+
 /// Fails early where the rename would fail late, or would replace more than a file.
-fn check_replaceable(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => Err(io::Error::other(
+pub(super) fn check_replaceable(dir: &Dir, name: &OsStr) -> io::Result<()> {
+    match dir.stat(name)?.map(|stat| stat.kind) {
+        Some(FileKind::Folder) => Err(io::ErrorKind::IsADirectory.into()),
+        Some(FileKind::Other) => Err(io::Error::other(
             "is not a regular file and is not replaced",
         )),
-        _ => Ok(()),
+        Some(FileKind::File | FileKind::Link) | None => Ok(()),
     }
 }
 
@@ -183,7 +192,7 @@ fn numbered(wanted: &OsStr, number: u32) -> io::Result<OsString> {
     Ok(name)
 }
 
-fn shortened(name: &OsStr, longest: usize) -> io::Result<OsString> {
+pub(super) fn shortened(name: &OsStr, longest: usize) -> io::Result<OsString> {
     let bytes = name.as_encoded_bytes();
     if bytes.len() <= longest {
         return Ok(name.to_os_string());

@@ -1,10 +1,32 @@
 //! Where the entries of version 2 go: folders, files that can be resumed, many small files at once.
 
-use std::path::PathBuf;
+mod incoming;
+mod plan;
+#[cfg(test)]
+mod tests;
 
-use super::Place;
-use crate::transfer::entry::{Entry, Item};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::OsString;
+use std::fs::Permissions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use self::incoming::Incoming;
+use self::plan::Waiting;
+use super::settle::{Folder, Ready, Settler, What};
+use super::{Kind, Place, STDOUT};
+use crate::sys::fs as system;
+use crate::transfer::entry::{Entry, EntryKind, Item, Time};
 use crate::transfer::error::Error;
+use crate::transfer::name::NameError;
+
+/// From this size on a file has a journal, in bytes.
+const JOURNALED: u64 = 1 << 20;
+/// How many entries that are settled are remembered: a sender has no more that it has not heard of.
+const REMEMBERED: usize = 1024;
+/// How many folders are kept open for the next entry.
+const FOLDERS: usize = 8;
 
 /// A place that was found to exist, and what is under way there.
 ///
@@ -12,8 +34,36 @@ use crate::transfer::error::Error;
 /// on a thread of its own, which calls `settled`: a file is then whole, verified, on the disk and
 /// under its final name. Dropped, it first settles what is complete; what is not stays as a part that
 /// a later transfer of the same file goes on with.
+pub struct Tree {
+    current: Option<Incoming>,
+    /// What was begun when the connection was lost, and can be gone on with only in memory.
+    kept: Option<Incoming>,
+    settler: Settler,
+    target: TreeTarget,
+    overwrite: bool,
+    permissions: Option<Permissions>,
+    boot: Option<[u8; 16]>,
+    run: Option<[u8; 16]>,
+    waiting: BTreeMap<u64, Waiting>,
+    /// Announced, and not handed to the thread yet.
+    open: BTreeSet<u64>,
+    /// Ends of folders that wait for what is in front of them.
+    ends: VecDeque<(u64, Arc<Folder>, Time)>,
+    /// Folders opened lately, the last one first.
+    folders: Vec<(Vec<OsString>, Arc<Folder>)>,
+    remembered: Arc<Mutex<VecDeque<(u64, [u8; 32])>>>,
+}
+
 #[derive(Debug)]
-pub struct Tree {}
+enum TreeTarget {
+    Folder {
+        root: Arc<Folder>,
+        fixed: Option<OsString>,
+    },
+    /// A FIFO, a device.
+    Existing(PathBuf),
+    Stdout,
+}
 
 /// Hears from the store's own thread what became of an entry, once for each that was neither refused
 /// nor answered [`Decision::Settled`].
@@ -104,38 +154,164 @@ pub enum RefusalReason {
     NotWanted = 4,
 }
 
+impl Refusal {
+    pub(super) fn file(path: &Path, error: io::Error) -> Self {
+        let why = match error.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => RefusalReason::NoSpace,
+            _ => RefusalReason::File,
+        };
+        let error = Error::file(path, error);
+        Self { why, error }
+    }
+
+    fn unsafe_name(entry: &Entry, error: NameError) -> Self {
+        let name = entry.shown();
+        Self {
+            why: RefusalReason::UnsafeName,
+            error: Error::UnsafeName { name, error },
+        }
+    }
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tree")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Tree {
     /// Opens a place.
     ///
     /// # Errors
     /// [`Error::File`] when there is no such folder, it takes no file, or standard output is closed.
-    pub fn open(place: &Place, settled: OnSettled) -> Result<Self, Error> {
-        let _ = (place, settled);
-        unimplemented!()
+    pub fn open(place: &Place, mut settled: OnSettled) -> Result<Self, Error> {
+        let target = match Kind::of(&place.target)? {
+            Kind::Stdout => TreeTarget::Stdout,
+            Kind::Existing(path) => TreeTarget::Existing(path),
+            Kind::Folder { dir, path, fixed } => {
+                let root = Arc::new(Folder { dir, path });
+                TreeTarget::Folder { root, fixed }
+            }
+        };
+        let permissions = match &target {
+            TreeTarget::Folder { root, .. } => ordinary_permissions(&root.dir),
+            _ => None,
+        };
+        let remembered = Arc::new(Mutex::new(VecDeque::new()));
+        let of_thread = Arc::clone(&remembered);
+        let settler = Settler::start(Box::new(move |outcome: Settled| {
+            if let Ok(committed) = &outcome.result {
+                let mut remembered = of_thread.lock().unwrap_or_else(PoisonError::into_inner);
+                remembered.truncate(REMEMBERED - 1);
+                remembered.push_front((outcome.index, committed.hash));
+            }
+            settled(outcome);
+        }));
+        let failed = |error| Error::file(Path::new(STDOUT), error);
+        Ok(Self {
+            current: None,
+            kept: None,
+            settler: settler.map_err(failed)?,
+            target,
+            overwrite: place.overwrite,
+            permissions,
+            boot: system::boot_id(),
+            run: None,
+            waiting: BTreeMap::new(),
+            open: BTreeSet::new(),
+            ends: VecDeque::new(),
+            folders: Vec::new(),
+            remembered,
+        })
     }
 
-    /// Hears what will come, before the first entry of a session. The same again changes nothing.
+    /// Hears what will come, before the first entry of a session. `run` is the sender's: the same
+    /// again means that it goes on, another one that indexes begin anew.
     ///
     /// # Errors
-    /// [`Error::File`] when the place takes one file only and this is more, [`Error::UnsafeName`] when
-    /// no item has a name that can be used.
-    pub fn offer(&mut self, items: &[Item]) -> Result<(), Error> {
-        let _ = items;
-        unimplemented!()
+    /// [`Error::File`] when the place takes one file only and this is more.
+    pub fn offer(&mut self, run: [u8; 16], items: &[Item]) -> Result<(), Error> {
+        if self.run != Some(run) {
+            self.interrupt();
+            self.kept.take().into_iter().for_each(Incoming::leave);
+            self.lock_remembered().clear();
+            self.run = Some(run);
+        }
+        let things = || items.iter().filter(|item| item.kind != EntryKind::Text);
+        let refused = |path: &Path, why| Err(Error::file(path, io::Error::other(why)));
+        let only_files = things().all(|item| item.kind != EntryKind::Folder);
+        match &self.target {
+            TreeTarget::Stdout | TreeTarget::Existing(_) if things().count() > 1 || !only_files => {
+                refused(
+                    &self.place(),
+                    "takes one file, and more is offered: receive into a folder",
+                )
+            }
+            TreeTarget::Folder {
+                root,
+                fixed: Some(fixed),
+            } if things().count() > 1 => refused(
+                &root.path.join(fixed),
+                "is a name for one file or folder, and more is offered: make it a folder",
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Decides on an entry. Makes the folder, when it is one. Reads the whole of a file that may be
     /// the one that is sent, which takes its time. After [`Tree::interrupt`] an entry may come again,
     /// under the index it had.
     pub fn entry(&mut self, entry: &Entry) -> Decision {
-        let _ = entry;
-        unimplemented!()
+        let known = self
+            .lock_remembered()
+            .iter()
+            .find(|known| known.0 == entry.index)
+            .copied();
+        if let Some((_, hash)) = known {
+            return Decision::Settled { hash };
+        }
+        let decided = match entry.kind {
+            EntryKind::Text => self.want(entry, Waiting::plain(entry)),
+            EntryKind::Folder => self.folder_entry(entry),
+            EntryKind::FolderEnd => self.folder_end(entry),
+            EntryKind::File | EntryKind::Stream => self.file_entry(entry),
+        };
+        decided.unwrap_or_else(Decision::Skip)
     }
 
     /// The sender has the same file: answers HAVE.
-    pub fn same(&mut self, index: u64) {
-        let _ = index;
-        unimplemented!()
+    ///
+    /// # Errors
+    /// A [`Refusal`]: SKIP.
+    pub fn same(&mut self, index: u64) -> Result<(), Refusal> {
+        let Some(waiting) = self.waiting.remove(&index) else {
+            return Ok(());
+        };
+        let Some((name, hash)) = waiting.present.clone() else {
+            self.closed(index);
+            return Ok(());
+        };
+        let made = self.folder(&waiting.parents).and_then(|folder| {
+            let path = folder.path.join(&name);
+            let file = folder.dir.open_regular(&name);
+            let file = file.map_err(|error| Refusal::file(&path, error))?;
+            waiting.forget_part(&folder);
+            Ok(What::Present(file, path))
+        });
+        match made {
+            Ok(what) => {
+                self.ready(index, hash, 0, what);
+                Ok(())
+            }
+            Err(refusal) => {
+                self.closed(index);
+                Err(refusal)
+            }
+        }
     }
 
     /// The bytes of an entry follow, from `offset` on: as wanted, or from 0.
@@ -143,8 +319,16 @@ impl Tree {
     /// # Errors
     /// A [`Refusal`]: SKIP. What still comes of the entry is ignored.
     pub fn begin(&mut self, index: u64, offset: u64) -> Result<(), Refusal> {
-        let _ = (index, offset);
-        unimplemented!()
+        self.put_aside();
+        let Some(waiting) = self.waiting.remove(&index) else {
+            return Err(Refusal {
+                why: RefusalReason::NotWanted,
+                error: Error::file(&self.place(), io::ErrorKind::InvalidInput.into()),
+            });
+        };
+        let begun = self.incoming(index, waiting, offset);
+        self.current = Some(begun.inspect_err(|_| self.closed(index))?);
+        Ok(())
     }
 
     /// The next bytes of the entry that was begun. Nothing, when it was refused.
@@ -152,13 +336,16 @@ impl Tree {
     /// # Errors
     /// A [`Refusal`]: SKIP. What still comes of the entry is ignored.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-        let _ = bytes;
-        unimplemented!()
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
+        let written = current.write(bytes, &self.settler);
+        written.inspect_err(|_| self.refuse_current())
     }
 
     /// How many bytes of the entry that was begun are taken over: what ACK says of a stream.
     pub fn taken(&self) -> u64 {
-        unimplemented!()
+        self.current.as_ref().map_or(0, Incoming::taken)
     }
 
     /// All bytes of the entry that was begun have come: END.
@@ -166,24 +353,147 @@ impl Tree {
     /// # Errors
     /// A [`Refusal`]: SKIP.
     pub fn finish(&mut self, length: u64, hash: &[u8; 32]) -> Result<Finished, Refusal> {
-        let _ = (length, hash);
-        unimplemented!()
+        let Some(current) = self.current.take() else {
+            return Ok(Finished::Refused);
+        };
+        let index = current.index;
+        if !current.is_whole(length, hash) {
+            let (waiting, refusal) = current.damaged();
+            return match waiting {
+                Some(waiting) => {
+                    self.waiting.insert(index, waiting);
+                    Ok(Finished::Again)
+                }
+                None => {
+                    self.closed(index);
+                    Err(refusal)
+                }
+            };
+        }
+        let bytes = current.unsynced();
+        match current.complete(self.permissions.as_ref(), self.overwrite) {
+            Ok(what) => {
+                let hash = match what {
+                    What::Text(_) => [0; 32],
+                    _ => *hash,
+                };
+                self.ready(index, hash, bytes, what);
+                Ok(Finished::Later)
+            }
+            Err(refusal) => {
+                self.closed(index);
+                Err(refusal)
+            }
+        }
     }
 
     /// The sender gave an entry up. `changed`: what is here of it is of no use any more.
     pub fn give_up(&mut self, index: u64, changed: bool) {
-        let _ = (index, changed);
-        unimplemented!()
+        let is_it = |current: &mut Incoming| current.index == index;
+        for incoming in [self.current.take_if(is_it), self.kept.take_if(is_it)] {
+            match incoming {
+                Some(incoming) if changed => incoming.remove(),
+                Some(incoming) => incoming.leave(),
+                None => {}
+            }
+        }
+        let waiting = self.waiting.remove(&index);
+        if let Some(waiting) = waiting.filter(|waiting| changed && waiting.is_journaled()) {
+            if let Ok(folder) = self.folder(&waiting.parents) {
+                waiting.forget_part(&folder);
+            }
+        }
+        self.closed(index);
     }
 
     /// No entry will come any more: LAST. What is complete is settled without waiting for company.
     pub fn last(&mut self) {
-        unimplemented!()
+        self.settler.hurry(true);
     }
 
     /// The connection is lost. What is complete is settled before this returns; the rest is forgotten
     /// and comes again, and goes on where it is.
     pub fn interrupt(&mut self) {
-        unimplemented!()
+        self.put_aside();
+        self.waiting.clear();
+        self.open.clear();
+        self.ends.clear();
+        self.settler.hurry(false);
+        self.settler.drain();
     }
+
+    /// Ends what is begun as a lost connection does. What could not be had again is kept in memory.
+    fn put_aside(&mut self) {
+        match self.current.take() {
+            Some(current) if current.is_kept_in_memory() => self.kept = Some(current),
+            Some(current) => current.leave(),
+            None => {}
+        }
+    }
+
+    fn refuse_current(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.closed(current.index);
+            current.leave();
+        }
+    }
+
+    /// Hands something to the thread that makes it final.
+    fn ready(&mut self, index: u64, hash: [u8; 32], bytes: u64, what: What) {
+        self.settler.push(Ready {
+            index,
+            hash,
+            bytes,
+            what,
+        });
+        self.closed(index);
+    }
+
+    /// An entry is out of our hands: ends of folders may have waited for that.
+    fn closed(&mut self, index: u64) {
+        self.open.remove(&index);
+        let first = self.open.first().copied().unwrap_or(u64::MAX);
+        while self.ends.front().is_some_and(|end| end.0 < first) {
+            let Some((index, folder, mtime)) = self.ends.pop_front() else {
+                return;
+            };
+            self.settler.push(Ready {
+                index,
+                hash: [0; 32],
+                bytes: 0,
+                what: What::FolderEnd(folder, mtime),
+            });
+        }
+    }
+
+    fn lock_remembered(&self) -> std::sync::MutexGuard<'_, VecDeque<(u64, [u8; 32])>> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is received into, for messages.
+    fn place(&self) -> PathBuf {
+        match &self.target {
+            TreeTarget::Folder { root, .. } => root.path.clone(),
+            TreeTarget::Existing(path) => path.clone(),
+            TreeTarget::Stdout => PathBuf::from(STDOUT),
+        }
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let begun = [self.current.take(), self.kept.take()];
+        begun.into_iter().flatten().for_each(Incoming::leave);
+    }
+}
+
+/// The permissions of a file that a program makes in this folder without a thought. They are read off
+/// an empty file: asking the umask means to change it for the whole process.
+fn ordinary_permissions(dir: &system::Dir) -> Option<Permissions> {
+    let probe = super::part::part_name("p2pxfer".as_ref()).ok()?;
+    let example = dir.create_ordinary(&probe).ok()?;
+    let _ = dir.remove(&probe);
+    Some(example.metadata().ok()?.permissions())
 }
