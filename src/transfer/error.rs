@@ -127,6 +127,8 @@ pub enum Error {
     Truncated,
     /// What the peer said breaks the protocol.
     Broken(&'static str),
+    /// A sealed record was changed on its way.
+    Tampered,
 }
 
 /// Why a peer ended a transfer.
@@ -203,7 +205,7 @@ impl Error {
             Self::RefusedByPeer | Self::Declined | Self::Skipped { .. } => Kind::Refused,
             Self::Checksum | Self::NotAccepted => Kind::Checksum,
             Self::File { .. } | Self::Empty { .. } | Self::TooLarge { .. } => Kind::File,
-            Self::Malformed(_) | Self::UnexpectedAnswer(_) | Self::Broken(_) => Kind::Protocol,
+            Self::Malformed(_) | Self::UnexpectedAnswer(_) | Self::Broken(_) | Self::Tampered => Kind::Protocol,
             Self::UnsafeName { .. } => Kind::UnsafeName,
             Self::Cancelled => Kind::Cancelled,
             Self::WrongSecret | Self::SecretNeeded | Self::SecretMissing => Kind::Secret,
@@ -366,6 +368,9 @@ impl fmt::Display for Error {
             Self::Truncated => f.write_str(
                 "the transfer was cut off before its end: what is complete is kept, try again for the rest",
             ),
+            Self::Tampered => f.write_str(
+                "what came was changed on its way: try again, over another relay if it stays so",
+            ),
             Self::Broken(rule) => write!(f, "the peer broke the protocol: {rule}"),
         }
     }
@@ -521,6 +526,7 @@ mod tests {
             (Error::NoSpace { path: path() }, Kind::NoSpace, 15),
             (Error::Truncated, Kind::Truncated, 16),
             (Error::Broken("rule"), Kind::Protocol, 8),
+            (Error::Tampered, Kind::Protocol, 8),
             (Error::Declined, Kind::Refused, 5),
             (Error::Skipped { text: Vec::new() }, Kind::Refused, 5),
         ];

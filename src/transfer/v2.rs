@@ -4,7 +4,6 @@
 //! decoded records and local facts, and refuse everything that is not due. [`Sending`] and [`Receiving`] run
 //! them over a [`Stream`], and live on from one connection to the next.
 
-mod inbox;
 mod receive;
 mod receiver;
 mod send;
@@ -27,6 +26,11 @@ pub const WINDOW_BYTES: usize = 1 << 20;
 pub const NOP_AFTER: Duration = Duration::from_secs(5);
 /// After so long without a word from it, the peer counts as gone.
 pub const SILENCE: Duration = Duration::from_secs(30);
+
+/// Most bytes that wait between two threads.
+const QUEUE: usize = 4 << 20;
+/// How much is sealed and written at once, in bytes, and about how much is read.
+const BATCH: usize = 256 * 1024;
 
 /// The rule that a record breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,8 @@ pub struct Sender {
     jobs: VecDeque<Job>,
     last: Option<u64>,
     ending: Ending,
-    settled: u64,
+    /// Above the index of each entry that was announced.
+    announced: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,6 +139,7 @@ impl Sender {
             acknowledged: 0,
         };
         self.open_bytes += path_bytes;
+        self.announced = self.announced.max(index + 1);
         self.open.insert(index, open);
     }
 
@@ -180,6 +182,18 @@ impl Sender {
     /// An entry will not come: GIVE_UP.
     pub fn give_up(&mut self, index: u64) {
         self.settle(index);
+    }
+
+    /// Whether the receiver's word is all that is missing.
+    pub fn is_all_sent(&self) -> bool {
+        let went = |open: &Open| match open.state {
+            State::Word { .. } | State::Answer(Some(_)) => true,
+            State::Answer(None) => {
+                matches!(open.kind, EntryKind::Folder | EntryKind::FolderEnd)
+            }
+            State::Due { .. } => false,
+        };
+        self.accepted && self.last.is_some() && self.open.values().all(went)
     }
 
     /// What FINAL is to say, once, when everything is settled.
@@ -318,11 +332,10 @@ impl Sender {
         Ok(Heard::Finished)
     }
 
-    /// What is said of an entry that is settled crossed the word that settled it: a give-up of this side.
-    /// Of one that was never announced nothing may be said.
+    /// What is said of an entry that is settled crossed the give-up of this side. Of one that was never
+    /// announced nothing may be said.
     fn late<'a>(&self, index: u64, heard: Heard<'a>) -> Result<Heard<'a>, Broken> {
-        let announced = self.last.is_none_or(|entries| index < entries);
-        match announced && self.settled > 0 {
+        match index < self.announced {
             true => Ok(heard),
             false => Err(Broken("an entry that was never announced")),
         }
@@ -332,7 +345,6 @@ impl Sender {
         let open = self.open.remove(&index);
         if let Some(open) = &open {
             self.open_bytes -= open.path_bytes;
-            self.settled += 1;
         }
         open.is_some()
     }

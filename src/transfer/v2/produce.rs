@@ -1,0 +1,448 @@
+//! The thread that walks, reads and hashes for the sender.
+//!
+//! It lives longer than a connection, because it may wait for standard input. What it made for one that
+//! is lost is dropped; what is not settled is announced again in the next.
+
+use std::sync::PoisonError;
+
+use super::send::{Frames, News, Pending, Shared, State};
+use super::sender::Job;
+use super::session::words;
+use super::{BATCH, QUEUE};
+use crate::crypto::blake3::Hash;
+use crate::transfer::channel::{OVERHEAD, frame, try_frame};
+use crate::transfer::entry::{Entry, EntryKind};
+use crate::transfer::error::Error;
+use crate::transfer::tree::{Found, GiveUp, GiveUpReason, Reader, Sources};
+use crate::wire::v2::{self, BODY_MAX, DATA, FromSender};
+
+/// Most news that wait for the observer.
+const NEWS: usize = 4096;
+
+/// The connection that the frames were for is gone, or all is over.
+struct Gone;
+
+enum Task {
+    Announce(Entry),
+    Work(Job, Found),
+    Walk,
+    Last(u64),
+    Final(u64),
+}
+
+struct Producer<'a> {
+    shared: &'a Shared,
+    generation: u64,
+    frames: Frames,
+}
+
+/// Runs until the sending is dropped.
+pub(super) fn produce(shared: &Shared, mut sources: Sources) {
+    let mut producer = Producer {
+        shared,
+        generation: 0,
+        frames: Frames::default(),
+    };
+    // The stream that was begun: there is only one.
+    let mut stream = None;
+    while let Some(task) = producer.await_task() {
+        // When the connection is gone, the next task is the next one's.
+        let _ = match task {
+            Task::Announce(entry) => producer.put(|out| announcement(entry).encode(out)),
+            Task::Work(job, found) => producer.work(job, &found, &mut stream),
+            Task::Walk => producer.walk(&mut sources),
+            Task::Last(entries) => producer.put(|out| FromSender::Last { entries }.encode(out)),
+            Task::Final(entries) => producer.put(|out| FromSender::Final { entries }.encode(out)),
+        };
+    }
+}
+
+impl State {
+    fn task(&mut self) -> Option<Task> {
+        if let Some(index) = self.announce.pop_front() {
+            let pending = self.pending.get(&index)?;
+            let entry = pending.found.entry.clone();
+            let bytes = entry.path.iter().map(Vec::len).sum();
+            self.machine
+                .announce(index, entry.kind, entry.size, bytes, pending.sent);
+            return Some(Task::Announce(entry));
+        }
+        match self.entries {
+            None if self.machine.has_room() => return Some(Task::Walk),
+            Some(entries) if !self.said_last => {
+                self.said_last = true;
+                self.machine.last(entries);
+                return Some(Task::Last(entries));
+            }
+            _ => {}
+        }
+        if let Some(job) = self.machine.poll_job() {
+            let (Job::Send { index, .. } | Job::Compare { index, .. }) = job;
+            let found = self.pending.get(&index)?.found.clone();
+            return Some(Task::Work(job, found));
+        }
+        self.machine.poll_final().map(Task::Final)
+    }
+}
+
+impl Producer<'_> {
+    /// The next thing to do; `None` when all is over.
+    fn await_task(&mut self) -> Option<Task> {
+        let mut state = self.shared.lock();
+        loop {
+            if state.quit {
+                return None;
+            }
+            if state.generation != self.generation {
+                self.generation = state.generation;
+                self.frames.bytes.clear();
+                self.frames.data = 0;
+            }
+            if state.is_live(self.generation) {
+                if let Some(task) = state.task() {
+                    return Some(task);
+                }
+                // Nobody else makes frames, so there is room for the few there are.
+                self.hand_over(&mut state);
+            }
+            let waited = self.shared.due.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn hand_over(&mut self, state: &mut State) {
+        if self.frames.bytes.is_empty() {
+            return;
+        }
+        let memory = state.memory();
+        let frames = std::mem::replace(
+            &mut self.frames,
+            Frames {
+                bytes: memory,
+                data: 0,
+            },
+        );
+        state.queued += frames.bytes.len();
+        state.out.push_back(frames);
+        self.shared.notify();
+    }
+
+    /// Gives the frames to the thread that writes, when that has room.
+    fn flush(&mut self) -> Result<(), Gone> {
+        let mut state = self.shared.lock();
+        loop {
+            if !state.is_live(self.generation) {
+                return Err(Gone);
+            }
+            if state.queued < QUEUE && state.news.len() < NEWS {
+                self.hand_over(&mut state);
+                return Ok(());
+            }
+            let waited = self.shared.due.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn put(&mut self, build: impl FnOnce(&mut Vec<u8>)) -> Result<(), Gone> {
+        if self.frames.bytes.len() >= BATCH {
+            self.flush()?;
+        }
+        frame(&mut self.frames.bytes, build);
+        Ok(())
+    }
+
+    fn walk(&mut self, sources: &mut Sources) -> Result<(), Gone> {
+        let next = sources.next_entry();
+        let mut state = self.shared.lock();
+        match next {
+            Some(Ok(found)) => {
+                let index = found.entry.index;
+                let pending = Pending {
+                    found,
+                    reached: 0,
+                    sent: None,
+                    same: false,
+                };
+                state.pending.insert(index, pending);
+                state.announce.push_back(index);
+            }
+            Some(Err(skipped)) => {
+                let path = skipped.path.as_os_str().as_encoded_bytes().to_vec();
+                let error = skipped.into_error();
+                state.news.push_back(News::Skipped { path, error });
+                self.shared.notify();
+                drop(state);
+                // The observer may be slow, and there may be a million of them.
+                return self.flush();
+            }
+            None => state.entries = Some(sources.walked()),
+        }
+        Ok(())
+    }
+
+    fn work(
+        &mut self,
+        job: Job,
+        found: &Found,
+        stream: &mut Option<Reader>,
+    ) -> Result<(), Gone> {
+        let index = found.entry.index;
+        let worked = match job {
+            Job::Send { offset, prefix, .. } => self.send(found, offset, &prefix, stream),
+            Job::Compare { hash, .. } => self.compare(found, &hash),
+        };
+        match worked {
+            Err(Stopped::Gone) => Err(Gone),
+            Ok(()) => Ok(()),
+            Err(Stopped::Refused) => {
+                let reason = GiveUpReason::Gone as u8;
+                self.put(|out| {
+                    FromSender::GiveUp {
+                        index,
+                        reason,
+                        text: b"",
+                    }
+                    .encode(out);
+                })
+            }
+            Err(Stopped::GaveUp(give_up)) => self.give_up(found, give_up),
+        }
+    }
+
+    /// Sends an entry, from `offset` on if the receiver has its beginning.
+    fn send(
+        &mut self,
+        found: &Found,
+        offset: u64,
+        prefix: &Hash,
+        stream: &mut Option<Reader>,
+    ) -> Result<(), Stopped> {
+        if found.entry.kind != EntryKind::Stream {
+            let mut reader = found.open()?;
+            let holds = offset > 0 && reader.seek(offset)? == *prefix;
+            if offset > 0 && !holds {
+                reader = found.open()?;
+            }
+            let begin = if holds { offset } else { 0 };
+            return self.transmit(found, reader, begin, offset > 0 && !holds).map(drop);
+        }
+        let mut reader = match stream.take() {
+            Some(reader) => reader,
+            None => found.open()?,
+        };
+        let held = reader.seek(offset);
+        let sought = held.map_err(Stopped::from).and_then(|held| {
+            let holds = offset == 0 || held == *prefix;
+            holds.then_some(()).ok_or_else(|| {
+                Stopped::GaveUp(GiveUp {
+                    why: GiveUpReason::Changed,
+                    error: Error::Broken("it took over other bytes of the stream than were sent"),
+                })
+            })
+        });
+        sought?;
+        // It goes back, also when the connection is gone: the next one goes on with it.
+        let (reader, result) = self.transmit_stream(found, reader, offset);
+        *stream = Some(reader);
+        result
+    }
+
+    fn compare(&mut self, found: &Found, hash: &Hash) -> Result<(), Stopped> {
+        let mut reader = found.open()?;
+        reader.seek(found.entry.size.unwrap_or_default())?;
+        let (_, ours) = reader.finish()?;
+        if ours != *hash {
+            let reader = found.open()?;
+            return self.transmit(found, reader, 0, false).map(drop);
+        }
+        let index = found.entry.index;
+        self.put(|out| FromSender::Same { index }.encode(out))?;
+        self.ended(index, ours, true);
+        Ok(())
+    }
+
+    fn transmit(
+        &mut self,
+        found: &Found,
+        mut reader: Reader,
+        offset: u64,
+        restarted: bool,
+    ) -> Result<(), Stopped> {
+        self.begin(&found.entry, offset, restarted)?;
+        let mut reached = offset;
+        while self.data(&found.entry, &mut reader, &mut reached)? {}
+        self.end(found.entry.index, &mut reader)
+    }
+
+    fn transmit_stream(
+        &mut self,
+        found: &Found,
+        mut reader: Reader,
+        offset: u64,
+    ) -> (Reader, Result<(), Stopped>) {
+        let mut run = || {
+            self.begin(&found.entry, offset, false)?;
+            let mut reached = offset;
+            loop {
+                self.await_room(&mut reader)?;
+                if !self.data(&found.entry, &mut reader, &mut reached)? {
+                    return self.end(found.entry.index, &mut reader);
+                }
+            }
+        };
+        let result = run();
+        (reader, result)
+    }
+
+    /// Waits until more of the stream may be read. Reading may take for ever, so what there is goes first.
+    fn await_room(&mut self, reader: &mut Reader) -> Result<(), Stopped> {
+        let mut state = self.shared.lock();
+        loop {
+            if !state.is_live(self.generation) {
+                return Err(Stopped::Gone);
+            }
+            self.hand_over(&mut state);
+            reader.acknowledge(state.acknowledged);
+            if reader.room() > 0 && state.queued < QUEUE {
+                return Ok(());
+            }
+            let waited = self.shared.due.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn begin(&mut self, entry: &Entry, offset: u64, restarted: bool) -> Result<(), Stopped> {
+        let index = entry.index;
+        self.put(|out| FromSender::Begin { index, offset }.encode(out))?;
+        let mut state = self.shared.lock();
+        let again = match state.pending.get(&index) {
+            Some(pending) => pending.reached.saturating_sub(offset),
+            None => return Err(Stopped::Refused),
+        };
+        state.news.push_back(News::Started {
+            path: entry.shown(),
+            length: entry.size,
+            offset,
+            again,
+            restarted,
+        });
+        self.shared.notify();
+        Ok(())
+    }
+
+    /// Frames the next bytes; `false` when there are none.
+    fn data(
+        &mut self,
+        entry: &Entry,
+        reader: &mut Reader,
+        reached: &mut u64,
+    ) -> Result<bool, Stopped> {
+        let most = usize::try_from(reader.room()).map_or(BODY_MAX, |room| room.min(BODY_MAX));
+        let start = self.frames.bytes.len();
+        let count = try_frame(&mut self.frames.bytes, |out| {
+            out.push(DATA);
+            let begin = out.len();
+            out.resize(begin + most, 0);
+            let count = reader.read(&mut out[begin..])?;
+            out.truncate(begin + count);
+            Ok::<_, GiveUp>(count)
+        })?;
+        if count == 0 {
+            self.frames.bytes.truncate(start);
+            return Ok(false);
+        }
+        *reached += count as u64;
+        self.frames.data += count as u64;
+        let mut state = self.shared.lock();
+        state.machine.sent(entry.index, *reached);
+        match state.pending.get_mut(&entry.index) {
+            Some(pending) => pending.reached = pending.reached.max(*reached),
+            None => return Err(Stopped::Refused),
+        }
+        drop(state);
+        if self.frames.bytes.len() + OVERHEAD + BODY_MAX > BATCH {
+            self.flush()?;
+        }
+        Ok(true)
+    }
+
+    fn end(&mut self, index: u64, reader: &mut Reader) -> Result<(), Stopped> {
+        let (length, hash) = reader.finish()?;
+        self.put(|out| FromSender::End { length, hash }.encode(out))?;
+        self.ended(index, hash, false);
+        Ok(())
+    }
+
+    fn ended(&mut self, index: u64, hash: Hash, same: bool) {
+        let mut state = self.shared.lock();
+        if !state.is_live(self.generation) {
+            return;
+        }
+        state.machine.end(index, hash);
+        if let Some(pending) = state.pending.get_mut(&index) {
+            pending.sent = Some(hash);
+            pending.same = same;
+        }
+        if state.machine.is_all_sent() {
+            state.news.push_back(News::AllSent);
+            self.shared.notify();
+        }
+    }
+
+    fn give_up(&mut self, found: &Found, give_up: GiveUp) -> Result<(), Gone> {
+        let index = found.entry.index;
+        let (text, reason) = (words(&give_up.error), give_up.why as u8);
+        self.put(|out| {
+            FromSender::GiveUp {
+                index,
+                reason,
+                text: text.as_bytes(),
+            }
+            .encode(out);
+        })?;
+        let mut state = self.shared.lock();
+        if !state.is_live(self.generation) {
+            return Err(Gone);
+        }
+        state.machine.give_up(index);
+        state.pending.remove(&index);
+        let path = found.entry.shown();
+        let error = give_up.into_error();
+        state.news.push_back(News::Skipped { path, error });
+        self.shared.notify();
+        Ok(())
+    }
+}
+
+/// Why an entry is not sent to its end.
+enum Stopped {
+    Gone,
+    /// The receiver does not take it.
+    Refused,
+    GaveUp(GiveUp),
+}
+
+impl From<Gone> for Stopped {
+    fn from(Gone: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<GiveUp> for Stopped {
+    fn from(give_up: GiveUp) -> Self {
+        Self::GaveUp(give_up)
+    }
+}
+
+fn announcement(entry: Entry) -> FromSender<'static> {
+    FromSender::Entry(v2::Entry {
+        index: entry.index,
+        item: entry.item,
+        kind: entry.kind as u8,
+        executable: entry.executable,
+        size: entry.size,
+        seconds: entry.mtime.seconds,
+        nanos: entry.mtime.nanos,
+        path: entry.path,
+    })
+}

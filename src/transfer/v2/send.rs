@@ -1,0 +1,572 @@
+//! The sender's threads: one walks, reads and hashes, one seals and writes, one hears the receiver.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::produce::produce;
+use super::sender::{Heard, Sender};
+use super::session::{self, Ended, Stream, read_records};
+use super::{BATCH, Broken};
+use crate::crypto::blake3::Hash;
+use crate::transfer::channel::{Channel, Opener, Sealer, frame};
+use crate::transfer::entry::EntryKind;
+use crate::transfer::error::Error;
+use crate::transfer::event::{Event, Observer};
+use crate::transfer::report::{Offer, Report};
+use crate::transfer::tree::{Found, Sources};
+use crate::wire::v2::{FromReceiver, FromSender};
+
+/// How long the receiver's last word is awaited when a write fails.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// All that is to be sent, through one connection after the other.
+pub struct Sending {
+    shared: Arc<Shared>,
+    run: [u8; 16],
+    offer: Offer,
+    report: Report,
+    done: u64,
+}
+
+/// What the threads share.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// For the thread that reads the files.
+    pub(super) due: Condvar,
+}
+
+/// What the threads share, while one of them has it.
+pub(super) struct State {
+    pub(super) machine: Sender,
+    /// Announced, or about to be, and not settled.
+    pub(super) pending: BTreeMap<u64, Pending>,
+    /// To be announced in this connection.
+    pub(super) announce: VecDeque<u64>,
+    /// Which connection it is; 0 for none yet.
+    pub(super) generation: u64,
+    /// Frames that wait to be sealed and written.
+    pub(super) out: VecDeque<Frames>,
+    pub(super) queued: usize,
+    spare: Vec<Vec<u8>>,
+    pub(super) news: VecDeque<News>,
+    /// The walk is through: above the index of each entry.
+    pub(super) entries: Option<u64>,
+    /// LAST was said in this connection.
+    pub(super) said_last: bool,
+    /// What the receiver has of the stream, in bytes.
+    pub(super) acknowledged: u64,
+    end: Option<Result<(), Error>>,
+    moved: bool,
+    stopped: bool,
+    pub(super) quit: bool,
+}
+
+/// Frames in a row, and how many bytes of files are in them.
+#[derive(Default)]
+pub(super) struct Frames {
+    pub(super) bytes: Vec<u8>,
+    pub(super) data: u64,
+}
+
+/// An entry that is not settled.
+pub(super) struct Pending {
+    pub(super) found: Found,
+    /// How far it was sent, in bytes, in all connections.
+    pub(super) reached: u64,
+    /// The hash of all of it, when all of it went.
+    pub(super) sent: Option<Hash>,
+    /// It was there before.
+    pub(super) same: bool,
+}
+
+/// What the observer is to hear.
+pub(super) enum News {
+    Accepted,
+    Started {
+        path: Vec<u8>,
+        length: Option<u64>,
+        offset: u64,
+        again: u64,
+        restarted: bool,
+    },
+    Committed {
+        path: Vec<u8>,
+        kind: EntryKind,
+        length: u64,
+        same: bool,
+    },
+    Skipped {
+        path: Vec<u8>,
+        error: Error,
+    },
+    AllSent,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // Every statement leaves the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn notify(&self) {
+        self.changed.notify_all();
+    }
+
+    /// The job is cancelled.
+    fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+        self.due.notify_all();
+    }
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            machine: Sender::default(),
+            pending: BTreeMap::new(),
+            announce: VecDeque::new(),
+            generation: 0,
+            out: VecDeque::new(),
+            queued: 0,
+            spare: Vec::new(),
+            news: VecDeque::new(),
+            entries: None,
+            said_last: false,
+            acknowledged: 0,
+            end: None,
+            moved: false,
+            stopped: false,
+            quit: false,
+        }
+    }
+
+    /// Begins a connection: nothing is announced in it yet.
+    fn begin(&mut self) {
+        self.machine = Sender::default();
+        self.announce = self.pending.keys().copied().collect();
+        self.generation += 1;
+        self.out.clear();
+        self.queued = 0;
+        self.said_last = false;
+        self.end = None;
+        self.moved = false;
+    }
+
+    /// Whether the frames of this connection can still be sent.
+    pub(super) fn is_live(&self, generation: u64) -> bool {
+        self.generation == generation && self.end.is_none() && !self.stopped && !self.quit
+    }
+
+    /// Memory for frames.
+    pub(super) fn memory(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Ends the connection, unless it has ended before.
+    fn finish(&mut self, end: Result<(), Error>) {
+        self.end.get_or_insert(end);
+    }
+}
+
+/// What is next for the thread that writes.
+enum Next {
+    Frames(Frames),
+    News(News),
+    Nop,
+}
+
+impl Sending {
+    /// Makes ready to send. `run` is random.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub fn new(sources: Sources, run: [u8; 16]) -> Result<Self, Error> {
+        let items = sources.items().to_vec();
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::new()),
+            changed: Condvar::new(),
+            due: Condvar::new(),
+        });
+        let producer = Arc::clone(&shared);
+        // It is not awaited at the end: it may wait for standard input.
+        thread::Builder::new()
+            .spawn(move || produce(&producer, sources))
+            .map_err(Error::Lost)?;
+        Ok(Self {
+            shared,
+            run,
+            offer: Offer {
+                items,
+                verified: false,
+            },
+            report: Report {
+                version: 2,
+                ..Report::default()
+            },
+            done: 0,
+        })
+    }
+
+    /// Ends it from another thread.
+    pub fn stopper(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let shared = Arc::clone(&self.shared);
+        Arc::new(move || shared.stop())
+    }
+
+    /// What came of it.
+    pub fn into_report(mut self) -> Report {
+        mem::take(&mut self.report)
+    }
+
+    /// Sends what is not settled through one connection.
+    ///
+    /// # Errors
+    /// How it ended without the end of the transfer.
+    pub fn run(
+        &mut self,
+        stream: &dyn Stream,
+        channel: Channel,
+        observer: &mut Observer<'_>,
+    ) -> Result<(), Ended> {
+        let Channel {
+            mut sealer,
+            mut opener,
+            verified,
+        } = channel;
+        let first = self.shared.lock().generation == 0;
+        self.shared.lock().begin();
+        self.report.verified = verified;
+        self.report.reconnects += u32::from(!first);
+        self.offer.verified = verified;
+        let shared = Arc::clone(&self.shared);
+        let result = thread::scope(|scope| {
+            let hearing = thread::Builder::new().spawn_scoped(scope, || {
+                let end = hear(&shared, stream, &mut opener);
+                shared.lock().finish(end);
+                shared.changed.notify_all();
+                shared.due.notify_all();
+            });
+            let spoken = match hearing {
+                Ok(_) => self.speak(stream, &mut sealer, observer, first),
+                Err(error) => Err(Error::Lost(error)),
+            };
+            let ended = match &spoken {
+                Ok(()) => Ok(()),
+                Err(error) => Err(Error::Lost(std::io::Error::other(error.to_string()))),
+            };
+            shared.lock().finish(ended);
+            shared.due.notify_all();
+            if let Err(error) = &spoken {
+                session::abort(stream, &mut sealer, error);
+            }
+            stream.shutdown();
+            spoken
+        });
+        let state = self.shared.lock();
+        result.map_err(|error| match error {
+            Error::Lost(error) if state.machine.is_all_sent() => Ended::Lost {
+                error: Error::NotConfirmed(error),
+                moved: state.moved,
+            },
+            Error::Lost(_) | Error::Truncated => Ended::Lost {
+                error,
+                moved: state.moved,
+            },
+            error => Ended::Failed(error),
+        })
+    }
+
+    /// Seals and writes what the others made, and tells the observer.
+    fn speak(
+        &mut self,
+        stream: &dyn Stream,
+        sealer: &mut Sealer,
+        observer: &mut Observer<'_>,
+        first: bool,
+    ) -> Result<(), Error> {
+        let mut said = Instant::now();
+        let mut write = |bytes: &mut Vec<u8>| {
+            sealer.seal(bytes);
+            said = Instant::now();
+            stream.write_all(bytes).map(|()| said)
+        };
+        let mut at = Instant::now();
+        for mut frames in self.offer_frames() {
+            at = write(&mut frames).map_err(|error| self.last_word(Error::Lost(error)))?;
+        }
+        if first {
+            let offer = &self.offer;
+            Event::Offer { offer }.tell(observer)?;
+        }
+        loop {
+            match self.next(at)? {
+                None => break,
+                Some(Next::News(news)) => self.tell(news, observer)?,
+                Some(Next::Frames(mut frames)) => {
+                    at = write(&mut frames.bytes)
+                        .map_err(|error| self.last_word(Error::Lost(error)))?;
+                    self.recycle(frames.bytes);
+                    if frames.data > 0 {
+                        self.done += frames.data;
+                        self.progress().tell(observer)?;
+                    }
+                }
+                Some(Next::Nop) => {
+                    let mut bytes = Vec::new();
+                    frame(&mut bytes, |out| FromSender::Nop.encode(out));
+                    at = write(&mut bytes).map_err(|error| self.last_word(Error::Lost(error)))?;
+                }
+            }
+        }
+        // What both sides say of it must agree.
+        match stream.settle() {
+            true => Ok(()),
+            false => Err(Error::Cancelled),
+        }
+    }
+
+    fn next(&self, said: Instant) -> Result<Option<Next>, Error> {
+        let mut state = self.shared.lock();
+        loop {
+            if state.stopped {
+                return Err(Error::Cancelled);
+            }
+            if matches!(state.end, Some(Err(_))) {
+                return match state.end.take() {
+                    Some(Err(error)) => {
+                        // Whoever looks whether it goes on must see that it does not.
+                        state.end = Some(Ok(()));
+                        self.drain(&mut state)?;
+                        Err(error)
+                    }
+                    _ => Ok(None),
+                };
+            }
+            if let Some(news) = state.news.pop_front() {
+                self.shared.due.notify_all();
+                return Ok(Some(Next::News(news)));
+            }
+            if state.end.is_some() {
+                return Ok(None);
+            }
+            if let Some(frames) = state.out.pop_front() {
+                state.queued -= frames.bytes.len();
+                self.shared.due.notify_all();
+                return Ok(Some(Next::Frames(frames)));
+            }
+            let left = session::until_nop(said.elapsed());
+            if left.is_zero() {
+                return Ok(Some(Next::Nop));
+            }
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// News that nobody was told of yet stay for the next connection.
+    fn drain(&self, _state: &mut State) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// A receiver that gives up says why and closes: its word may still be there when a write fails.
+    fn last_word(&self, error: Error) -> Error {
+        let until = Instant::now() + LAST_WORD;
+        let mut state = self.shared.lock();
+        loop {
+            if state.stopped {
+                return Error::Cancelled;
+            }
+            if let Some(Err(_)) = &state.end {
+                let end = state.end.replace(Ok(()));
+                return match end {
+                    Some(Err(end @ (Error::EndedByPeer { .. } | Error::Broken(_)))) => end,
+                    _ => error,
+                };
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || state.end.is_some() {
+                return error;
+            }
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn recycle(&self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        let mut state = self.shared.lock();
+        if state.spare.len() < 4 && bytes.capacity() <= 2 * BATCH {
+            state.spare.push(bytes);
+        }
+    }
+
+    /// ITEM for each, and OFFER.
+    fn offer_frames(&self) -> Vec<Vec<u8>> {
+        let mut all = vec![Vec::new()];
+        let mut put = |record: FromSender<'_>| {
+            if all.last().is_none_or(|last| last.len() > BATCH) {
+                all.push(Vec::new());
+            }
+            if let Some(last) = all.last_mut() {
+                frame(last, |out| record.encode(out));
+            }
+        };
+        for item in &self.offer.items {
+            put(FromSender::Item {
+                kind: item.kind as u8,
+                complete: item.complete,
+                files: item.files,
+                bytes: item.bytes,
+                name: &item.name,
+            });
+        }
+        put(FromSender::Offer {
+            run: self.run,
+            items: self.offer.items.len() as u32,
+        });
+        all
+    }
+
+    fn progress<'a>(&self) -> Event<'a> {
+        Event::Progress {
+            done: self.done,
+            total: self.offer.bytes().unwrap_or(u64::MAX),
+        }
+    }
+
+    fn tell(&mut self, news: News, observer: &mut Observer<'_>) -> Result<(), Error> {
+        match news {
+            News::Accepted => Event::Accepted.tell(observer),
+            News::AllSent => Event::AwaitingVerdict.tell(observer),
+            News::Started {
+                path,
+                length,
+                offset,
+                again,
+                restarted,
+            } => {
+                let path = &path;
+                self.report.resumed += offset;
+                self.report.again += again;
+                self.done = self.done.saturating_add(offset);
+                if restarted {
+                    Event::Restarted { path }.tell(observer)?;
+                }
+                Event::Started {
+                    path,
+                    length,
+                    offset,
+                }
+                .tell(observer)
+            }
+            News::Committed {
+                path,
+                kind,
+                length,
+                same,
+            } => {
+                self.report.settled(kind, length, same);
+                if same {
+                    self.done = self.done.saturating_add(length);
+                    self.progress().tell(observer)?;
+                }
+                Event::Finished {
+                    path: &path,
+                    length,
+                    local: None,
+                    already: same,
+                }
+                .tell(observer)
+            }
+            News::Skipped { path, error } => {
+                let told = Event::Skipped {
+                    path: &path,
+                    error: &error,
+                }
+                .tell(observer);
+                self.report.skip(path, error);
+                told
+            }
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.shared.lock().quit = true;
+        self.shared.due.notify_all();
+    }
+}
+
+/// Hears the receiver until the end of the connection.
+fn hear(shared: &Shared, stream: &dyn Stream, opener: &mut Opener) -> Result<(), Error> {
+    let mut result = Ok(());
+    read_records(stream, opener, 0, &mut |batch| {
+        for plain in batch.iter() {
+            let record = FromReceiver::decode(plain).map_err(|_| Broken("a record that is none"));
+            let mut state = shared.lock();
+            if state.end.is_some() {
+                return None;
+            }
+            let over = record.and_then(|record| state.hear(record));
+            shared.changed.notify_all();
+            shared.due.notify_all();
+            match over {
+                Ok(None) => {}
+                Ok(Some(end)) => {
+                    result = end;
+                    return None;
+                }
+                Err(Broken(rule)) => {
+                    result = Err(Error::Broken(rule));
+                    return None;
+                }
+            }
+        }
+        Some(batch.into_bytes())
+    })?;
+    result
+}
+
+impl State {
+    /// Takes a record: the end, if it is one.
+    fn hear(&mut self, record: FromReceiver<'_>) -> Result<Option<Result<(), Error>>, Broken> {
+        match self.machine.handle(record)? {
+            Heard::Nothing | Heard::Asked => {}
+            Heard::Accepted => self.news.push_back(News::Accepted),
+            Heard::Acknowledged { offset, .. } => {
+                self.acknowledged = offset;
+                self.moved = true;
+            }
+            Heard::Committed { index } => {
+                self.moved = true;
+                if let Some(pending) = self.pending.remove(&index) {
+                    let entry = &pending.found.entry;
+                    self.news.push_back(News::Committed {
+                        path: entry.shown(),
+                        kind: entry.kind,
+                        length: entry.size.unwrap_or(pending.reached),
+                        same: pending.same,
+                    });
+                }
+            }
+            Heard::Skipped { index, text } => {
+                self.moved = true;
+                if let Some(pending) = self.pending.remove(&index) {
+                    let path = pending.found.entry.shown();
+                    let text = text.to_vec();
+                    let error = Error::Skipped { text };
+                    self.news.push_back(News::Skipped { path, error });
+                }
+            }
+            Heard::Finished => return Ok(Some(Ok(()))),
+            Heard::Aborted { code, text } => return Ok(Some(Err(session::aborted(code, text)))),
+        }
+        Ok(None)
+    }
+}
