@@ -1,0 +1,1 @@
+//! Trees that are walked and read.

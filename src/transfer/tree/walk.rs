@@ -1,0 +1,291 @@
+//! The way through the arguments: sorted, a folder before what is in it and its end behind.
+
+use std::ffi::OsString;
+use std::ops::Range;
+
+use super::*;
+use crate::transfer::entry::Time;
+use crate::transfer::name::{DEPTH_MAX, safe_path};
+
+/// An argument that was found to be there.
+#[derive(Debug)]
+pub(super) enum Root {
+    Path {
+        /// What a link led to.
+        path: PathBuf,
+        name: Vec<u8>,
+        stat: Stat,
+    },
+    Stream {
+        name: Vec<u8>,
+        stream: Arc<Stream>,
+    },
+    Text(Arc<[u8]>),
+}
+
+impl Root {
+    pub(super) fn open(argument: Argument) -> Result<Self, Error> {
+        match argument {
+            Argument::Path(path) => {
+                let root = Self::open_path(&path);
+                root.map_err(|error| Error::file(&path, error))
+            }
+            Argument::Stdin(name) => Ok(Self::Stream {
+                name: name.into_bytes(),
+                stream: Arc::new(Stream::new(Box::new(io::stdin()))),
+            }),
+            Argument::Text(text) if text.len() > TEXT_MAX => {
+                let error = io::Error::other("is longer than 65536 bytes: send it as a file");
+                Err(Error::file(Path::new("the text"), error))
+            }
+            Argument::Text(text) => Ok(Self::Text(text.into_bytes().into())),
+        }
+    }
+
+    fn open_path(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        let stat = Stat::from_metadata(&metadata);
+        match stat.kind {
+            FileKind::File | FileKind::Folder => {}
+            _ => {
+                return Err(io::Error::other(
+                    "is neither a file nor a folder: send what it gives through standard input",
+                ));
+            }
+        }
+        // The name that the user gave, when it is one.
+        let whole = fs::canonicalize(path)?;
+        let name = path.file_name().or(whole.file_name()).ok_or_else(|| {
+            io::Error::other("has no name to be sent under: send what is in it one by one")
+        })?;
+        let name = name.as_encoded_bytes().to_vec();
+        let is_link = fs::symlink_metadata(path)?.is_symlink();
+        let path = if is_link { whole } else { path.to_path_buf() };
+        Ok(Self::Path { path, name, stat })
+    }
+
+    pub(super) fn kind(&self) -> EntryKind {
+        match self {
+            Self::Path { stat, .. } if stat.kind == FileKind::Folder => EntryKind::Folder,
+            Self::Path { .. } => EntryKind::File,
+            Self::Stream { .. } => EntryKind::Stream,
+            Self::Text(_) => EntryKind::Text,
+        }
+    }
+
+    pub(super) fn name(&self) -> &[u8] {
+        match self {
+            Self::Path { name, .. } | Self::Stream { name, .. } => name,
+            Self::Text(_) => b"text",
+        }
+    }
+
+    pub(super) fn shown(&self) -> PathBuf {
+        match self {
+            Self::Path { path, .. } => path.clone(),
+            Self::Stream { .. } => PathBuf::from("standard input"),
+            Self::Text(_) => PathBuf::from("the text"),
+        }
+    }
+
+    pub(super) fn regular(&self) -> Option<&Path> {
+        match self {
+            Self::Path { path, stat, .. } if stat.kind == FileKind::File => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// A way through some of the arguments.
+#[derive(Debug)]
+pub(super) struct Walk {
+    roots: Arc<[Root]>,
+    rest: Range<usize>,
+    /// The item that the folders below belong to.
+    item: usize,
+    index: u64,
+    /// The folders on the way to the next entry, the argument first.
+    levels: Vec<Level>,
+    /// What could not be told at once.
+    skipped: Option<Skipped>,
+}
+
+/// A folder that is being walked through.
+#[derive(Debug)]
+struct Level {
+    path: PathBuf,
+    name: Vec<u8>,
+    mtime: Time,
+    /// The names in it that are still to come, the last one first.
+    names: Vec<OsString>,
+}
+
+impl Walk {
+    pub(super) fn new(roots: Arc<[Root]>, rest: Range<usize>) -> Self {
+        Self {
+            roots,
+            rest,
+            item: 0,
+            index: 0,
+            levels: Vec::new(),
+            skipped: None,
+        }
+    }
+
+    fn next_root(&mut self) -> Option<Result<Found, Skipped>> {
+        self.item = self.rest.next()?;
+        let roots = Arc::clone(&self.roots);
+        let now = |kind, size, origin| (kind, size, Time::of(std::time::SystemTime::now()), origin);
+        let (kind, size, mtime, origin) = match &roots[self.item] {
+            Root::Path { path, name, stat } => {
+                return Some(self.path(path.clone(), name.clone(), *stat));
+            }
+            Root::Stream { stream, .. } => {
+                now(EntryKind::Stream, None, Origin::Stream(Arc::clone(stream)))
+            }
+            Root::Text(text) => {
+                let size = Some(text.len() as u64);
+                now(EntryKind::Text, size, Origin::Text(Arc::clone(text)))
+            }
+        };
+        let name = roots[self.item].name().to_vec();
+        Some(Ok(self.found(Some(name), kind, false, size, mtime, origin)))
+    }
+
+    /// The next thing in the folder that is walked through, or its end.
+    fn next_below(&mut self) -> Option<Result<Found, Skipped>> {
+        let level = self.levels.last_mut()?;
+        let Some(name) = level.names.pop() else {
+            let found = |walk: &mut Self, mtime, path| {
+                let origin = Origin::Folder(path);
+                walk.found(None, EntryKind::FolderEnd, false, Some(0), mtime, origin)
+            };
+            let (mtime, path) = (level.mtime, level.path.clone());
+            let end = found(self, mtime, path);
+            self.levels.pop();
+            return Some(Ok(end));
+        };
+        let path = level.path.join(&name);
+        let name = name.into_encoded_bytes();
+        let depth = self.levels.len() + 1;
+        // The first name is for the receiver to judge: it may have chosen another one.
+        let checked = match depth > DEPTH_MAX {
+            true => Err(NameError::Depth),
+            false => safe_path(&[&b"x"[..], &name]),
+        };
+        let skipped = |why| {
+            Some(Err(Skipped {
+                path: path.clone(),
+                why,
+            }))
+        };
+        if let Err(error) = checked {
+            return skipped(SkipReason::Name(error));
+        }
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) => {
+                let stat = Stat::from_metadata(&metadata);
+                Some(self.path(path, name, stat))
+            }
+            // It went while its folder was walked through: so it is not sent.
+            Err(error) => skipped(SkipReason::Unreadable(error)),
+        }
+    }
+
+    fn path(&mut self, path: PathBuf, name: Vec<u8>, stat: Stat) -> Result<Found, Skipped> {
+        let mtime = Time::of(stat.mtime);
+        let why = match stat.kind {
+            _ if std::str::from_utf8(&name).is_err() => SkipReason::Name(NameError::NotUnicode),
+            FileKind::File => {
+                let origin = Origin::File(path, stat);
+                let size = Some(stat.size);
+                return Ok(self.found(
+                    Some(name),
+                    EntryKind::File,
+                    stat.executable,
+                    size,
+                    mtime,
+                    origin,
+                ));
+            }
+            FileKind::Folder => match sorted(&path) {
+                Ok((names, error)) => {
+                    self.skipped = error.map(|error| Skipped {
+                        path: path.clone(),
+                        why: SkipReason::Unreadable(error),
+                    });
+                    let origin = Origin::Folder(path.clone());
+                    let name_of_level = name.clone();
+                    let found =
+                        self.found(Some(name), EntryKind::Folder, false, Some(0), mtime, origin);
+                    self.levels.push(Level {
+                        path,
+                        name: name_of_level,
+                        mtime,
+                        names,
+                    });
+                    return Ok(found);
+                }
+                Err(error) => SkipReason::Unreadable(error),
+            },
+            FileKind::Link => SkipReason::Link,
+            FileKind::Other => SkipReason::Special,
+        };
+        Err(Skipped { path, why })
+    }
+
+    /// An entry below the folders of the way; one without a name is the last of these itself.
+    fn found(
+        &mut self,
+        name: Option<Vec<u8>>,
+        kind: EntryKind,
+        executable: bool,
+        size: Option<u64>,
+        mtime: Time,
+        origin: Origin,
+    ) -> Found {
+        let folders = self.levels.iter().map(|level| level.name.clone());
+        let index = self.index;
+        self.index += 1;
+        Found {
+            entry: Entry {
+                index,
+                item: u32::try_from(self.item).unwrap_or(u32::MAX),
+                kind,
+                executable,
+                size,
+                mtime,
+                path: folders.chain(name).collect(),
+            },
+            origin,
+        }
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Result<Found, Skipped>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(skipped) = self.skipped.take() {
+            return Some(Err(skipped));
+        }
+        self.next_below().or_else(|| self.next_root())
+    }
+}
+
+/// The names in a folder, the last one first; and why they may not be all.
+fn sorted(path: &Path) -> io::Result<(Vec<OsString>, Option<io::Error>)> {
+    let mut names = Vec::new();
+    let mut failed = None;
+    for entry in fs::read_dir(path)? {
+        match entry {
+            Ok(entry) => names.push(entry.file_name()),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    names.sort_unstable_by(|a, b| b.as_encoded_bytes().cmp(a.as_encoded_bytes()));
+    Ok((names, failed))
+}
