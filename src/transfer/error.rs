@@ -205,7 +205,9 @@ impl Error {
             Self::RefusedByPeer | Self::Declined | Self::Skipped { .. } => Kind::Refused,
             Self::Checksum | Self::NotAccepted => Kind::Checksum,
             Self::File { .. } | Self::Empty { .. } | Self::TooLarge { .. } => Kind::File,
-            Self::Malformed(_) | Self::UnexpectedAnswer(_) | Self::Broken(_) | Self::Tampered => Kind::Protocol,
+            Self::Malformed(_) | Self::UnexpectedAnswer(_) | Self::Broken(_) | Self::Tampered => {
+                Kind::Protocol
+            }
             Self::UnsafeName { .. } => Kind::UnsafeName,
             Self::Cancelled => Kind::Cancelled,
             Self::WrongSecret | Self::SecretNeeded | Self::SecretMissing => Kind::Secret,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::entry::Item;
+use super::entry::{EntryKind, Item};
 use super::error::Error;
 
 /// How many of the files that did not cross, and of the items received, a [`Report`] names; it counts all.
@@ -56,6 +56,8 @@ pub struct Report {
     pub reconnects: u32,
     /// The first [`NAMED`] items that were received; empty for a sender.
     pub received: Vec<Received>,
+    /// Symbolic links and devices in the sender's folders, which are never sent.
+    pub left_out: u64,
     /// How many files did not cross.
     pub skipped: u64,
     /// The first [`NAMED`] of them.
@@ -91,6 +93,19 @@ impl Report {
         self.skips.first().map(|skip| &skip.error)
     }
 
+    /// The receiver has an entry.
+    pub(crate) fn settled(&mut self, kind: EntryKind, length: u64, already: bool) {
+        match kind {
+            EntryKind::Folder => self.folders += 1,
+            EntryKind::FolderEnd => {}
+            EntryKind::File | EntryKind::Text | EntryKind::Stream => {
+                self.files += 1;
+                self.bytes = self.bytes.saturating_add(length);
+                self.already += u64::from(already);
+            }
+        }
+    }
+
     pub(crate) fn skip(&mut self, path: Vec<u8>, error: Error) {
         self.skipped += 1;
         if self.skips.len() < NAMED {
@@ -107,7 +122,6 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::EntryKind;
     use super::*;
 
     fn item(bytes: Option<u64>, complete: bool) -> Item {

@@ -3,6 +3,7 @@
 //! It lives longer than a connection, because it may wait for standard input. What it made for one that
 //! is lost is dropped; what is not settled is announced again in the next.
 
+use std::io;
 use std::sync::PoisonError;
 
 use super::send::{Frames, News, Pending, Shared, State};
@@ -13,7 +14,7 @@ use crate::crypto::blake3::Hash;
 use crate::transfer::channel::{OVERHEAD, frame, try_frame};
 use crate::transfer::entry::{Entry, EntryKind};
 use crate::transfer::error::Error;
-use crate::transfer::tree::{Found, GiveUp, GiveUpReason, Reader, Sources};
+use crate::transfer::tree::{Found, GiveUp, GiveUpReason, Reader, SkipReason, Skipped, Sources};
 use crate::wire::v2::{self, BODY_MAX, DATA, FromSender};
 
 /// Most news that wait for the observer.
@@ -34,6 +35,8 @@ struct Producer<'a> {
     shared: &'a Shared,
     generation: u64,
     frames: Frames,
+    /// Above the index of each entry that was found.
+    entries: u64,
 }
 
 /// Runs until the sending is dropped.
@@ -42,14 +45,13 @@ pub(super) fn produce(shared: &Shared, mut sources: Sources) {
         shared,
         generation: 0,
         frames: Frames::default(),
+        entries: 0,
     };
-    // The stream that was begun: there is only one.
-    let mut stream = None;
     while let Some(task) = producer.await_task() {
         // When the connection is gone, the next task is the next one's.
         let _ = match task {
             Task::Announce(entry) => producer.put(|out| announcement(entry).encode(out)),
-            Task::Work(job, found) => producer.work(job, &found, &mut stream),
+            Task::Work(job, found) => producer.work(job, &found),
             Task::Walk => producer.walk(&mut sources),
             Task::Last(entries) => producer.put(|out| FromSender::Last { entries }.encode(out)),
             Task::Final(entries) => producer.put(|out| FromSender::Final { entries }.encode(out)),
@@ -157,6 +159,7 @@ impl Producer<'_> {
         match next {
             Some(Ok(found)) => {
                 let index = found.entry.index;
+                self.entries = index + 1;
                 let pending = Pending {
                     found,
                     reached: 0,
@@ -167,28 +170,21 @@ impl Producer<'_> {
                 state.announce.push_back(index);
             }
             Some(Err(skipped)) => {
-                let path = skipped.path.as_os_str().as_encoded_bytes().to_vec();
-                let error = skipped.into_error();
-                state.news.push_back(News::Skipped { path, error });
+                state.news.push_back(left_out(skipped));
                 self.shared.notify();
                 drop(state);
                 // The observer may be slow, and there may be a million of them.
                 return self.flush();
             }
-            None => state.entries = Some(sources.walked()),
+            None => state.entries = Some(self.entries),
         }
         Ok(())
     }
 
-    fn work(
-        &mut self,
-        job: Job,
-        found: &Found,
-        stream: &mut Option<Reader>,
-    ) -> Result<(), Gone> {
+    fn work(&mut self, job: Job, found: &Found) -> Result<(), Gone> {
         let index = found.entry.index;
         let worked = match job {
-            Job::Send { offset, prefix, .. } => self.send(found, offset, &prefix, stream),
+            Job::Send { offset, prefix, .. } => self.send(found, offset, &prefix),
             Job::Compare { hash, .. } => self.compare(found, &hash),
         };
         match worked {
@@ -210,41 +206,14 @@ impl Producer<'_> {
     }
 
     /// Sends an entry, from `offset` on if the receiver has its beginning.
-    fn send(
-        &mut self,
-        found: &Found,
-        offset: u64,
-        prefix: &Hash,
-        stream: &mut Option<Reader>,
-    ) -> Result<(), Stopped> {
-        if found.entry.kind != EntryKind::Stream {
-            let mut reader = found.open()?;
-            let holds = offset > 0 && reader.seek(offset)? == *prefix;
-            if offset > 0 && !holds {
-                reader = found.open()?;
-            }
-            let begin = if holds { offset } else { 0 };
-            return self.transmit(found, reader, begin, offset > 0 && !holds).map(drop);
+    fn send(&mut self, found: &Found, offset: u64, prefix: &Hash) -> Result<(), Stopped> {
+        let mut reader = found.open()?;
+        let holds = offset == 0 || reader.seek(offset)? == *prefix;
+        match holds {
+            true => self.transmit(found, reader, offset, false),
+            // Of a stream there is no other beginning: then this fails.
+            false => self.transmit(found, found.open()?, 0, true),
         }
-        let mut reader = match stream.take() {
-            Some(reader) => reader,
-            None => found.open()?,
-        };
-        let held = reader.seek(offset);
-        let sought = held.map_err(Stopped::from).and_then(|held| {
-            let holds = offset == 0 || held == *prefix;
-            holds.then_some(()).ok_or_else(|| {
-                Stopped::GaveUp(GiveUp {
-                    why: GiveUpReason::Changed,
-                    error: Error::Broken("it took over other bytes of the stream than were sent"),
-                })
-            })
-        });
-        sought?;
-        // It goes back, also when the connection is gone: the next one goes on with it.
-        let (reader, result) = self.transmit_stream(found, reader, offset);
-        *stream = Some(reader);
-        result
     }
 
     fn compare(&mut self, found: &Found, hash: &Hash) -> Result<(), Stopped> {
@@ -252,8 +221,7 @@ impl Producer<'_> {
         reader.seek(found.entry.size.unwrap_or_default())?;
         let (_, ours) = reader.finish()?;
         if ours != *hash {
-            let reader = found.open()?;
-            return self.transmit(found, reader, 0, false).map(drop);
+            return self.transmit(found, found.open()?, 0, false);
         }
         let index = found.entry.index;
         self.put(|out| FromSender::Same { index }.encode(out))?;
@@ -270,28 +238,14 @@ impl Producer<'_> {
     ) -> Result<(), Stopped> {
         self.begin(&found.entry, offset, restarted)?;
         let mut reached = offset;
-        while self.data(&found.entry, &mut reader, &mut reached)? {}
-        self.end(found.entry.index, &mut reader)
-    }
-
-    fn transmit_stream(
-        &mut self,
-        found: &Found,
-        mut reader: Reader,
-        offset: u64,
-    ) -> (Reader, Result<(), Stopped>) {
-        let mut run = || {
-            self.begin(&found.entry, offset, false)?;
-            let mut reached = offset;
-            loop {
+        loop {
+            if found.entry.kind == EntryKind::Stream {
                 self.await_room(&mut reader)?;
-                if !self.data(&found.entry, &mut reader, &mut reached)? {
-                    return self.end(found.entry.index, &mut reader);
-                }
             }
-        };
-        let result = run();
-        (reader, result)
+            if !self.data(&found.entry, &mut reader, &mut reached)? {
+                return self.end(found.entry.index, &mut reader);
+            }
+        }
     }
 
     /// Waits until more of the stream may be read. Reading may take for ever, so what there is goes first.
@@ -407,11 +361,34 @@ impl Producer<'_> {
         state.machine.give_up(index);
         state.pending.remove(&index);
         let path = found.entry.shown();
-        let error = give_up.into_error();
+        let error = match give_up.why {
+            GiveUpReason::Changed => Error::Changed {
+                path: found.shown(),
+            },
+            GiveUpReason::Unreadable | GiveUpReason::Gone => give_up.error,
+        };
         state.news.push_back(News::Skipped { path, error });
         self.shared.notify();
         Ok(())
     }
+}
+
+/// What the walk passed over.
+fn left_out(skipped: Skipped) -> News {
+    let path = skipped.path.as_os_str().as_encoded_bytes().to_vec();
+    let error = match skipped.why {
+        SkipReason::Name(error) => Error::UnsafeName {
+            name: path.clone(),
+            error,
+        },
+        SkipReason::Unreadable(error) => Error::file(&skipped.path, error),
+        SkipReason::Link | SkipReason::Special => {
+            let error = io::Error::other(skipped.why.to_string());
+            let error = Error::file(&skipped.path, error);
+            return News::LeftOut { path, error };
+        }
+    };
+    News::Skipped { path, error }
 }
 
 /// Why an entry is not sent to its end.

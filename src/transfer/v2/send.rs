@@ -103,6 +103,11 @@ pub(super) enum News {
         path: Vec<u8>,
         error: Error,
     },
+    /// It is nothing that is sent at all.
+    LeftOut {
+        path: Vec<u8>,
+        error: Error,
+    },
     AllSent,
 }
 
@@ -310,7 +315,7 @@ impl Sending {
                 Some(Next::Frames(mut frames)) => {
                     at = write(&mut frames.bytes)
                         .map_err(|error| self.last_word(Error::Lost(error)))?;
-                    self.recycle(frames.bytes);
+                    self.recycle(frames.bytes, frames.data > 0);
                     if frames.data > 0 {
                         self.done += frames.data;
                         self.progress().tell(observer)?;
@@ -341,7 +346,6 @@ impl Sending {
                     Some(Err(error)) => {
                         // Whoever looks whether it goes on must see that it does not.
                         state.end = Some(Ok(()));
-                        self.drain(&mut state)?;
                         Err(error)
                     }
                     _ => Ok(None),
@@ -368,11 +372,6 @@ impl Sending {
         }
     }
 
-    /// News that nobody was told of yet stay for the next connection.
-    fn drain(&self, _state: &mut State) -> Result<(), Error> {
-        Ok(())
-    }
-
     /// A receiver that gives up says why and closes: its word may still be there when a write fails.
     fn last_word(&self, error: Error) -> Error {
         let until = Instant::now() + LAST_WORD;
@@ -397,9 +396,10 @@ impl Sending {
         }
     }
 
-    fn recycle(&self, mut bytes: Vec<u8>) {
+    fn recycle(&self, mut bytes: Vec<u8>, moved: bool) {
         bytes.clear();
         let mut state = self.shared.lock();
+        state.moved |= moved;
         if state.spare.len() < 4 && bytes.capacity() <= 2 * BATCH {
             state.spare.push(bytes);
         }
@@ -480,6 +480,14 @@ impl Sending {
                     length,
                     local: None,
                     already: same,
+                }
+                .tell(observer)
+            }
+            News::LeftOut { path, error } => {
+                self.report.left_out += 1;
+                Event::Skipped {
+                    path: &path,
+                    error: &error,
                 }
                 .tell(observer)
             }
