@@ -1,5 +1,6 @@
 //! Ending a job from another thread.
 
+use std::fmt;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,7 +25,18 @@ struct State {
     cancelled: bool,
     settled: bool,
     socket: Option<Arc<TcpStream>>,
+    stopper: Option<Stopper>,
     part: PartGuard,
+}
+
+/// Ends a job that is to say goodbye on its socket.
+#[derive(Clone)]
+struct Stopper(Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Stopper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stopper")
+    }
 }
 
 impl Cancel {
@@ -42,6 +54,12 @@ impl Cancel {
             return false;
         }
         state.cancelled = true;
+        if let Some(Stopper(stop)) = state.stopper.clone() {
+            self.shared.changed.notify_all();
+            drop(state);
+            stop();
+            return true;
+        }
         if let Some(socket) = &state.socket {
             // Fails only when the peer ended the connection before, which ends the wait too.
             let _ = socket.shutdown(Shutdown::Both);
@@ -69,6 +87,17 @@ impl Cancel {
             let _ = socket.shutdown(Shutdown::Both);
         }
         state.socket = Some(socket);
+    }
+
+    /// From now on, until the next `None`, [`Self::cancel`] calls `stop` and leaves the socket alone.
+    pub(super) fn stop_by(&self, stop: Option<Arc<dyn Fn() + Send + Sync>>) {
+        let mut state = self.lock();
+        state.stopper = stop.map(Stopper);
+        let due = state.stopper.clone().filter(|_| state.cancelled);
+        drop(state);
+        if let Some(Stopper(stop)) = due {
+            stop();
+        }
     }
 
     /// Makes `part` the one that [`Self::abandon`] removes.

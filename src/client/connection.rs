@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::Cancel;
 use crate::sys::net;
-use crate::transfer::Link;
+use crate::transfer::{Link, v2};
 
 /// How long, and over how many bytes, the peer's end is awaited after the last answer.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 const DRAIN_BYTES: usize = 64 << 20;
+/// A write that moves nothing for so long looks whether the job is cancelled.
+const STALL: Duration = Duration::from_secs(1);
 /// How many times the idle timeout the verdict may take: megabytes may lie in the relay and in the
 /// kernels between, and on a slow line they take minutes that look like silence from here.
 const VERDICT_PATIENCE: u32 = 10;
@@ -67,8 +69,36 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn drain(&mut self) -> io::Result<()> {
-        let deadline = Instant::now() + DRAIN_TIME;
+    /// Version 2 begins: its peer is never silent for long.
+    pub(super) fn begin_session(&mut self) -> io::Result<()> {
+        let silence = self.idle.map_or(v2::SILENCE, |idle| idle.min(v2::SILENCE));
+        self.limit(Some(silence))?;
+        self.stream.set_write_timeout(Some(STALL.min(silence)))
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match (&*self.stream).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.timed_out(error)),
+                Ok(count) => return Ok(count),
+            }
+        }
+    }
+
+    fn end(&self) {
+        // Whatever fails here, the transfer has had its result.
+        if self.stream.shutdown(Shutdown::Write).is_ok() {
+            let _ = self.drain();
+        }
+    }
+
+    fn drain(&self) -> io::Result<()> {
+        let time = match self.cancel.is_cancelled() {
+            true => STALL,
+            false => DRAIN_TIME,
+        };
+        let deadline = Instant::now() + time;
         let mut scratch = vec![0; 64 * 1024];
         let mut drained = 0;
         while drained < DRAIN_BYTES {
@@ -90,13 +120,7 @@ impl<'a> Connection<'a> {
 
 impl Link for Connection<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match (&*self.stream).read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.timed_out(error)),
-                Ok(count) => return Ok(count),
-            }
-        }
+        self.receive(buffer)
     }
 
     fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
@@ -133,10 +157,51 @@ impl Link for Connection<'_> {
     }
 
     fn finish(&mut self) {
-        // Whatever fails here, the transfer has had its result.
-        if self.stream.shutdown(Shutdown::Write).is_ok() {
-            let _ = self.drain();
+        self.end();
+    }
+}
+
+impl v2::Stream for Connection<'_> {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.receive(buffer)
+    }
+
+    fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut moved_at = Instant::now();
+        while !bytes.is_empty() {
+            let before = net::unsent(&self.stream);
+            let error = match (&*self.stream).write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    bytes = &bytes[count..];
+                    moved_at = Instant::now();
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => self.timed_out(error),
+            };
+            if net::unsent(&self.stream) < before {
+                moved_at = Instant::now();
+            }
+            let patient = self.idle.is_none_or(|idle| moved_at.elapsed() < idle);
+            if error.kind() != io::ErrorKind::TimedOut || !patient || self.cancel.is_cancelled() {
+                return Err(error);
+            }
         }
+        Ok(())
+    }
+
+    fn settle(&self) -> bool {
+        self.cancel.settle()
+    }
+
+    fn finish(&self) {
+        self.end();
+    }
+
+    fn shutdown(&self) {
+        // Fails only when the peer ended the connection before.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 

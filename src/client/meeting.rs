@@ -28,6 +28,7 @@ pub(super) struct Meeting<'a, 'm, 'o> {
     relays: Vec<Relay>,
     cancel: &'a Cancel,
     observer: &'m mut Observer<'o>,
+    wait: Wait,
     start: Instant,
     /// Since when a relay has kept this listener.
     kept: Option<Instant>,
@@ -48,9 +49,16 @@ impl<'a, 'm, 'o> Meeting<'a, 'm, 'o> {
             relays: rendezvous::order(&endpoint.user, relays),
             cancel,
             observer,
+            wait: endpoint.wait,
             start: Instant::now(),
             kept: None,
         }
+    }
+
+    /// With another patience than the endpoint's.
+    pub(super) fn waiting(mut self, wait: Wait) -> Self {
+        self.wait = wait;
+        self
     }
 
     /// Calls until a listener is there, for as long as the endpoint says.
@@ -77,7 +85,7 @@ impl<'a, 'm, 'o> Meeting<'a, 'm, 'o> {
 
     /// How long a caller goes on calling.
     fn left(&self) -> Duration {
-        match self.endpoint.wait {
+        match self.wait {
             Wait::Usual => Duration::ZERO,
             Wait::For(time) => time.saturating_sub(self.start.elapsed()),
             Wait::Forever => Duration::MAX,
@@ -137,7 +145,7 @@ impl<'a, 'm, 'o> Meeting<'a, 'm, 'o> {
 
     fn listen_at(&mut self, index: usize) -> Result<Connection<'a>, Error> {
         let mut connection = self.greet(index, Role::Listener)?;
-        let within = match self.endpoint.wait {
+        let within = match self.wait {
             Wait::For(time) => Some(time),
             Wait::Usual | Wait::Forever => None,
         };

@@ -9,7 +9,9 @@ mod dial;
 mod hosts;
 mod jobs;
 mod meeting;
+mod negotiate;
 mod options;
+mod reconnect;
 mod rendezvous;
 
 use std::time::Duration;

@@ -247,7 +247,7 @@ impl Error {
         }
     }
 
-    pub(super) fn ended() -> Self {
+    pub(crate) fn ended() -> Self {
         Self::Lost(io::Error::new(
             io::ErrorKind::UnexpectedEof,
             "the other side ended it too early",

@@ -160,6 +160,18 @@ impl Initiator {
         (initiator, first)
     }
 
+    /// How many bytes to read next: no more than belong to the handshake.
+    pub fn wanted(&self) -> usize {
+        let whole = match self.state {
+            // The first byte may be an answer of version 1, which is all of it.
+            Awaited::Answer if self.common.partial.is_empty() => 1,
+            Awaited::Answer => ANSWER_SIZE,
+            Awaited::Share(_) => SHARE_SIZE + TAG_SIZE,
+            Awaited::Nothing => 0,
+        };
+        whole.saturating_sub(self.common.partial.len())
+    }
+
     /// Takes bytes from the receiver: how many were used, and what is next. After a step that is not
     /// [`Step::More`] or [`Step::Send`] it uses none.
     ///
@@ -268,6 +280,17 @@ impl Responder {
     /// listener ends the connection so.
     pub fn got_refusal_only(&self) -> bool {
         matches!(self.state, Asked::Header) && self.common.partial == [NO]
+    }
+
+    /// How many bytes to read next: no more than belong to the handshake.
+    pub fn wanted(&self) -> usize {
+        let whole = match self.state {
+            Asked::Header => HEADER_SIZE,
+            Asked::Share => NONCE + SHARE_SIZE,
+            Asked::Confirmation(_) => TAG_SIZE,
+            Asked::Nothing => 0,
+        };
+        whole.saturating_sub(self.common.partial.len())
     }
 
     /// Takes bytes from the sender: how many were used, and what is next. After a step that is not

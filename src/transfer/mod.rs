@@ -18,6 +18,7 @@ mod source;
 mod store;
 pub mod tree;
 pub mod v1;
+pub mod v2;
 
 pub use self::entry::{Entry, EntryKind, Item, Time};
 pub use self::error::{Cause, Error, Kind, Reason};

@@ -61,7 +61,8 @@ impl Source {
         self.header.length()
     }
 
-    pub(super) fn header(&self) -> &Header {
+    /// What version 1 says of it.
+    pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 

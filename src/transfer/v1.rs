@@ -219,14 +219,42 @@ pub fn send(
     observer: &mut Observer<'_>,
 ) -> Result<(), Error> {
     let (mut sender, header) = Sender::new(source.header());
-    let (name, total) = (source.sent_name(), source.length());
-    Event::Header {
-        name,
-        length: total,
-    }
-    .tell(observer)?;
+    tell_header(source, observer)?;
     link.write_all(&header).map_err(Error::Lost)?;
-    match read_answer(link, &mut sender)? {
+    let answer = read_answer(link, &mut sender)?;
+    send_data(link, source, sender, answer, observer)
+}
+
+/// As [`send`], when the header was sent and answered with this byte.
+///
+/// # Errors
+/// As [`send`].
+pub fn send_answered(
+    link: &mut impl Link,
+    source: &mut Source,
+    byte: u8,
+    observer: &mut Observer<'_>,
+) -> Result<(), Error> {
+    let (mut sender, _) = Sender::new(source.header());
+    tell_header(source, observer)?;
+    let answer = understand(&mut sender, byte)?;
+    send_data(link, source, sender, answer, observer)
+}
+
+fn tell_header(source: &Source, observer: &mut Observer<'_>) -> Result<(), Error> {
+    let (name, length) = (source.sent_name(), source.length());
+    Event::Header { name, length }.tell(observer)
+}
+
+fn send_data(
+    link: &mut impl Link,
+    source: &mut Source,
+    mut sender: Sender,
+    answer: Answer,
+    observer: &mut Observer<'_>,
+) -> Result<(), Error> {
+    let total = source.length();
+    match answer {
         Answer::SendData => {}
         answer => return Err(refusal(answer)),
     }
@@ -263,10 +291,14 @@ fn read_answer(link: &mut impl Link, sender: &mut Sender) -> Result<Answer, Erro
     let mut byte = [0];
     match link.read(&mut byte).map_err(Error::Lost)? {
         0 => Err(Error::ended()),
-        _ => match sender.handle_answer(byte[0]) {
-            Answer::Unexpected => Err(Error::UnexpectedAnswer(byte[0])),
-            answer => Ok(answer),
-        },
+        _ => understand(sender, byte[0]),
+    }
+}
+
+fn understand(sender: &mut Sender, byte: u8) -> Result<Answer, Error> {
+    match sender.handle_answer(byte) {
+        Answer::Unexpected => Err(Error::UnexpectedAnswer(byte)),
+        answer => Ok(answer),
     }
 }
 
@@ -299,7 +331,20 @@ pub fn receive(
     store: &Store,
     observer: &mut Observer<'_>,
 ) -> Result<(Header, Stored), Error> {
-    let result = receive_file(link, store, observer);
+    receive_begun(link, store, &[], observer)
+}
+
+/// As [`receive`], when these bytes of the sender were read already.
+///
+/// # Errors
+/// As [`receive`].
+pub fn receive_begun(
+    link: &mut impl Link,
+    store: &Store,
+    read: &[u8],
+    observer: &mut Observer<'_>,
+) -> Result<(Header, Stored), Error> {
+    let result = receive_file(link, store, read, observer);
     match &result {
         // The file is there, whether or not the sender hears of it.
         Ok(_) => {
@@ -318,20 +363,16 @@ pub fn receive(
 fn receive_file(
     link: &mut impl Link,
     store: &Store,
+    read: &[u8],
     observer: &mut Observer<'_>,
 ) -> Result<(Header, Stored), Error> {
     let mut receiver = Receiver::default();
     let mut file: Option<(Header, Sink<'_>)> = None;
     let mut done = 0;
-    let mut buffer = vec![0; BLOCK];
+    let mut buffer = read.to_vec();
+    let mut count = buffer.len();
+    buffer.resize(BLOCK, 0);
     loop {
-        let count = link.read(&mut buffer).map_err(Error::Lost)?;
-        if count == 0 {
-            return Err(match receiver.got_refusal_only() {
-                true => Error::RefusedByRelay,
-                false => Error::ended(),
-            });
-        }
         let mut rest = &buffer[..count];
         while !rest.is_empty() {
             let (used, received) = receiver.handle_bytes(rest).map_err(Error::Malformed)?;
@@ -362,6 +403,13 @@ fn receive_file(
                 }
                 _ => {}
             }
+        }
+        count = link.read(&mut buffer).map_err(Error::Lost)?;
+        if count == 0 {
+            return Err(match receiver.got_refusal_only() {
+                true => Error::RefusedByRelay,
+                false => Error::ended(),
+            });
         }
     }
 }

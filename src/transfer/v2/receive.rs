@@ -325,11 +325,7 @@ impl Receiving {
         Ok(())
     }
 
-    fn listen(
-        &mut self,
-        session: &mut Session<'_, '_>,
-        stream: &dyn Stream,
-    ) -> Result<(), Error> {
+    fn listen(&mut self, session: &mut Session<'_, '_>, stream: &dyn Stream) -> Result<(), Error> {
         loop {
             let next = self.inbox.next(session.answers.is_empty())?;
             match next {

@@ -393,7 +393,10 @@ mod tests {
         sender.last(1);
         assert_eq!(sender.poll_final(), None);
         assert_eq!(sender.handle(want(0, 0)), Ok(Heard::Asked));
-        assert!(matches!(sender.poll_job(), Some(Job::Send { index: 0, .. })));
+        assert!(matches!(
+            sender.poll_job(),
+            Some(Job::Send { index: 0, .. })
+        ));
         assert_eq!(sender.poll_job(), None);
         sender.end(0, HASH);
         assert_eq!(

@@ -140,7 +140,9 @@ pub(super) fn abort(stream: &dyn Stream, sealer: &mut Sealer, error: &Error) {
     };
     let mut bytes = Vec::new();
     // Either side's ABORT has the same bytes.
-    frame(&mut bytes, |out| FromSender::Abort { code, text: b"" }.encode(out));
+    frame(&mut bytes, |out| {
+        FromSender::Abort { code, text: b"" }.encode(out)
+    });
     sealer.seal(&mut bytes);
     if stream.write_all(&bytes).is_ok() {
         stream.finish();

@@ -1,0 +1,97 @@
+//! Which version two that have met speak, and the handshake of version 2.
+
+use super::connection::Connection;
+use crate::sys::random;
+use crate::transfer::channel::Channel;
+use crate::transfer::handshake::{ENTROPY, Initiator, Responder, Step};
+use crate::transfer::v2::Stream;
+use crate::transfer::{Error, Secret, UserId};
+use crate::wire::v1::{HEADER_SIZE, Header};
+
+/// What a sender and its receiver agreed on.
+pub(super) enum Sender {
+    /// Version 1: the receiver answered the header with this byte.
+    Version1(u8),
+    /// Version 2.
+    Version2(Channel),
+}
+
+/// What a receiver and its sender agreed on.
+pub(super) enum Receiver {
+    /// Version 1, with this header.
+    Version1([u8; HEADER_SIZE]),
+    /// Version 2.
+    Version2(Channel),
+}
+
+/// Says the header and takes it from there. Without `header` nothing but version 2 will do.
+pub(super) fn call(
+    connection: &Connection<'_>,
+    user: &UserId,
+    secret: Option<&Secret>,
+    header: Option<&Header>,
+) -> Result<Sender, Error> {
+    let (mut machine, first) = Initiator::new(user, secret, header, entropy()?);
+    connection.write_all(&first).map_err(Error::Lost)?;
+    let mut buffer = [0; 256];
+    loop {
+        let wanted = &mut buffer[..machine.wanted()];
+        let count = connection.read(wanted).map_err(Error::Lost)?;
+        if count == 0 {
+            return Err(Error::ended());
+        }
+        let (_, step) = machine.handle(&wanted[..count])?;
+        match step {
+            Step::More => {}
+            Step::Send(bytes) => connection.write_all(&bytes).map_err(Error::Lost)?,
+            Step::Version1(_) => return Ok(Sender::Version1(buffer[0])),
+            Step::Refuse(bytes, error) => return Err(refuse(connection, &bytes, error)),
+            Step::Done(bytes, channel) => {
+                connection.write_all(&bytes).map_err(Error::Lost)?;
+                return Ok(Sender::Version2(channel));
+            }
+        }
+    }
+}
+
+/// Takes the header and goes on as it says.
+pub(super) fn answer(
+    connection: &Connection<'_>,
+    user: &UserId,
+    secret: Option<&Secret>,
+    version1_only: bool,
+) -> Result<Receiver, Error> {
+    let mut machine = Responder::new(user, secret, version1_only, entropy()?);
+    let mut buffer = [0; 256];
+    loop {
+        let wanted = &mut buffer[..machine.wanted()];
+        let count = connection.read(wanted).map_err(Error::Lost)?;
+        if count == 0 {
+            return Err(match machine.got_refusal_only() {
+                true => Error::RefusedByRelay,
+                false => Error::ended(),
+            });
+        }
+        let (_, step) = machine.handle(&wanted[..count])?;
+        match step {
+            Step::More => {}
+            Step::Send(bytes) => connection.write_all(&bytes).map_err(Error::Lost)?,
+            Step::Version1(header) => return Ok(Receiver::Version1(header)),
+            Step::Refuse(bytes, error) => return Err(refuse(connection, &bytes, error)),
+            Step::Done(_, channel) => return Ok(Receiver::Version2(channel)),
+        }
+    }
+}
+
+fn refuse(connection: &Connection<'_>, bytes: &[u8], error: Error) -> Error {
+    if connection.write_all(bytes).is_ok() {
+        connection.finish();
+    }
+    error
+}
+
+fn entropy() -> Result<[u8; ENTROPY], Error> {
+    let mut entropy = [0; ENTROPY];
+    random::fill(&mut entropy).map_err(Error::Lost)?;
+    Ok(entropy)
+}
