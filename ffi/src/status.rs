@@ -92,6 +92,13 @@ impl From<Kind> for p2pxfer_status {
             Kind::Protocol => P2PXFER_PROTOCOL,
             Kind::UnsafeName => P2PXFER_UNSAFE_NAME,
             Kind::Cancelled => P2PXFER_CANCELLED,
+            // Failures of version 2 alone, which the calls here do not speak.
+            Kind::Secret
+            | Kind::Version
+            | Kind::Changed
+            | Kind::NotConfirmed
+            | Kind::NoSpace
+            | Kind::Truncated => P2PXFER_FAILED,
         }
     }
 }

@@ -1,10 +1,13 @@
-//! Sending and receiving a file.
+//! Sending and receiving.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::meeting::Meeting;
+use super::options::{Argument, Options};
 use super::{Cancel, Endpoint};
-use crate::transfer::{Error, Event, Observer, Place, Source, Store, safe_name, v1};
+use crate::transfer::{
+    Error, Event, Observer, Place, Received, Report, Source, Store, safe_name, v1,
+};
 
 /// A file that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,21 +18,53 @@ pub struct Sent {
     pub length: u64,
 }
 
-/// A file that was received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// The name that the sender gave: hostile, show it through [`crate::transfer::Printable`].
-    pub name: Vec<u8>,
-    /// Length of the file, in bytes.
-    pub length: u64,
-    /// Where it is; `None` when it was written to standard output.
-    pub path: Option<PathBuf>,
-    /// Whether the name it should have had was taken, so that it has another one.
-    pub renamed: bool,
+/// Sends all of `arguments` to whoever waits at `endpoint`. What is wrong with them is found before
+/// anybody is called. Files may be left out even so: the report says which.
+///
+/// # Errors
+/// Why the transfer did not come to its end.
+pub fn send(
+    endpoint: &Endpoint,
+    options: &Options,
+    arguments: &[Argument],
+    cancel: &Cancel,
+    observer: &mut Observer<'_>,
+) -> Result<Report, Error> {
+    uncancelled(cancel, || match arguments {
+        [Argument::Path(path)] if options.secret.is_none() => {
+            send_version1(endpoint, path, cancel, observer)
+        }
+        _ => Err(Error::NeedsVersion2),
+    })
 }
 
-/// Sends the file at `path` to whoever waits at `endpoint`. What is wrong with the file is found
-/// before anybody is called.
+/// Waits at `endpoint` for a sender and puts what it sends in `place`. What is wrong with the place is
+/// found before anybody is waited for. Files may be left out even so: the report says which.
+///
+/// # Errors
+/// Why the transfer did not come to its end.
+pub fn receive(
+    endpoint: &Endpoint,
+    options: &Options,
+    place: &Place,
+    cancel: &Cancel,
+    observer: &mut Observer<'_>,
+) -> Result<Report, Error> {
+    uncancelled(cancel, || match options.secret {
+        None => receive_version1(endpoint, place, cancel, observer),
+        Some(_) => Err(Error::NeedsVersion2),
+    })
+}
+/// Runs a job; however a cancelled one fails, the cause is that it was cancelled.
+fn uncancelled<T>(cancel: &Cancel, job: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    job().map_err(|error| match cancel.is_cancelled() {
+        true => Error::Cancelled,
+        false => error,
+    })
+}
+
+/// Sends the file at `path` in version 1 to whoever waits at `endpoint`. What is wrong with the file is
+/// found before anybody is called.
 ///
 /// # Errors
 /// Why the file did not cross. The receiver may have it all the same only when the connection was
@@ -42,14 +77,7 @@ pub fn send_file(
 ) -> Result<Sent, Error> {
     uncancelled(cancel, || {
         let mut source = Source::open(path)?;
-        if source.name() != source.sent_name() {
-            let (name, sent) = (source.name(), source.sent_name());
-            Event::NameCut { name, sent }.tell(observer)?;
-        }
-        if let Err(error) = safe_name(source.sent_name()) {
-            let sent = source.sent_name();
-            Event::NameUnsafe { sent, error }.tell(observer)?;
-        }
+        tell_name(&source, observer)?;
         let mut connection = Meeting::new(endpoint, cancel, observer).call()?;
         Event::Matched.tell(observer)?;
         v1::send(&mut connection, &mut source, observer)?;
@@ -60,8 +88,8 @@ pub fn send_file(
     })
 }
 
-/// Waits at `endpoint` for a sender and puts its file in `place`. What is wrong with the place is
-/// found before anybody is waited for.
+/// Waits at `endpoint` for a sender and puts its file in `place`, in version 1. What is wrong with the
+/// place is found before anybody is waited for.
 ///
 /// # Errors
 /// Why there is no file; nothing is left of it then.
@@ -86,10 +114,45 @@ pub fn recv_file(
     })
 }
 
-/// Runs a job; however a cancelled one fails, the cause is that it was cancelled.
-fn uncancelled<T>(cancel: &Cancel, job: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    job().map_err(|error| match cancel.is_cancelled() {
-        true => Error::Cancelled,
-        false => error,
+fn send_version1(
+    endpoint: &Endpoint,
+    path: &Path,
+    cancel: &Cancel,
+    observer: &mut Observer<'_>,
+) -> Result<Report, Error> {
+    let sent = send_file(endpoint, path, cancel, observer)?;
+    Ok(Report {
+        version: 1,
+        files: 1,
+        bytes: sent.length,
+        ..Report::default()
     })
+}
+
+fn receive_version1(
+    endpoint: &Endpoint,
+    place: &Place,
+    cancel: &Cancel,
+    observer: &mut Observer<'_>,
+) -> Result<Report, Error> {
+    let received = recv_file(endpoint, place, cancel, observer)?;
+    Ok(Report {
+        version: 1,
+        files: 1,
+        bytes: received.length,
+        received: vec![received],
+        ..Report::default()
+    })
+}
+
+/// Says what a receiver will make of the name.
+fn tell_name(source: &Source, observer: &mut Observer<'_>) -> Result<(), Error> {
+    let (name, sent) = (source.name(), source.sent_name());
+    if name != sent {
+        Event::NameCut { name, sent }.tell(observer)?;
+    }
+    match safe_name(sent) {
+        Ok(_) => Ok(()),
+        Err(error) => Event::NameUnsafe { sent, error }.tell(observer),
+    }
 }

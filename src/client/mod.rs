@@ -9,14 +9,17 @@ mod dial;
 mod hosts;
 mod jobs;
 mod meeting;
+mod options;
 mod rendezvous;
 
 use std::time::Duration;
 
 pub use self::cancel::Cancel;
 pub use self::hosts::{Hosts, HostsError};
-pub use self::jobs::{Received, Sent, recv_file, send_file};
+pub use self::jobs::{Sent, receive, recv_file, send, send_file};
+pub use self::options::{Accept, Argument, Options, RECONNECT};
 use crate::transfer::UserId;
+pub use crate::transfer::{Received, Report};
 
 /// Where and under which name two hosts meet, and for how long they try.
 #[derive(Clone, Debug)]

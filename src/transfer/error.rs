@@ -78,6 +78,72 @@ pub enum Error {
     },
     /// Cancelled on this side.
     Cancelled,
+    /// The peer's secret is another one, or somebody between the two changed what they said.
+    WrongSecret,
+    /// The peer has a secret and this side has none.
+    SecretNeeded,
+    /// This side has a secret and the peer has none.
+    SecretMissing,
+    /// The peer speaks only version 1, which cannot carry this, or must not.
+    Version1Only,
+    /// The peer refused a header without a name: it speaks only version 1, or it does not want it.
+    RefusedUnnamed,
+    /// This side is told to speak version 1 alone, which cannot carry this.
+    NeedsVersion2,
+    /// This side's user does not want what is offered.
+    Declined,
+    /// The peer ended the transfer.
+    EndedByPeer {
+        /// Why.
+        cause: Cause,
+        /// In the peer's words: hostile.
+        text: Vec<u8>,
+    },
+    /// The receiver does not take this file.
+    Skipped {
+        /// In the receiver's words: hostile.
+        text: Vec<u8>,
+    },
+    /// The sender does not send this file.
+    GivenUp {
+        /// Whether it changed while it was sent; else it cannot be read.
+        changed: bool,
+        /// In the sender's words: hostile.
+        text: Vec<u8>,
+    },
+    /// A file changed while it was sent.
+    Changed {
+        /// Which.
+        path: PathBuf,
+    },
+    /// All was sent, and the connection was lost before the receiver said that it has it.
+    NotConfirmed(io::Error),
+    /// The disk is full.
+    NoSpace {
+        /// The file that did not fit.
+        path: PathBuf,
+    },
+    /// The stream ended without the record that has to be its last.
+    Truncated,
+    /// What the peer said breaks the protocol.
+    Broken(&'static str),
+}
+
+/// Why a peer ended a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its user does not want it.
+    Refused,
+    /// Its disk is full.
+    NoSpace,
+    /// This side broke the protocol, it says.
+    Protocol,
+    /// It was cancelled.
+    Cancelled,
+    /// A local file or folder.
+    File,
+    /// Anything else.
+    Other,
 }
 
 /// What kind of failure an [`Error`] is. `send_r` and `recv_r` exit with its number, and the C library
@@ -102,6 +168,18 @@ pub enum Kind {
     UnsafeName = 9,
     /// Ended on this side. A command that ends so exits with the number of its signal instead.
     Cancelled = 10,
+    /// The secrets differ, or only one side has one.
+    Secret = 11,
+    /// The peer cannot do what only version 2 can.
+    Version = 12,
+    /// A file changed while it was sent.
+    Changed = 13,
+    /// All was sent, and the receiver did not confirm it.
+    NotConfirmed = 14,
+    /// The receiver's disk is full.
+    NoSpace = 15,
+    /// The transfer was cut off where nothing but its end was missing.
+    Truncated = 16,
 }
 
 impl Kind {
@@ -122,12 +200,29 @@ impl Error {
             | Self::Unreachable { .. }
             | Self::NoRelay { .. }
             | Self::RefusedByRelay => Kind::Lost,
-            Self::RefusedByPeer => Kind::Refused,
+            Self::RefusedByPeer | Self::Declined | Self::Skipped { .. } => Kind::Refused,
             Self::Checksum | Self::NotAccepted => Kind::Checksum,
             Self::File { .. } | Self::Empty { .. } | Self::TooLarge { .. } => Kind::File,
-            Self::Malformed(_) | Self::UnexpectedAnswer(_) => Kind::Protocol,
+            Self::Malformed(_) | Self::UnexpectedAnswer(_) | Self::Broken(_) => Kind::Protocol,
             Self::UnsafeName { .. } => Kind::UnsafeName,
             Self::Cancelled => Kind::Cancelled,
+            Self::WrongSecret | Self::SecretNeeded | Self::SecretMissing => Kind::Secret,
+            Self::Version1Only | Self::RefusedUnnamed | Self::NeedsVersion2 => Kind::Version,
+            Self::Changed { .. } => Kind::Changed,
+            Self::GivenUp { changed, .. } => match changed {
+                true => Kind::Changed,
+                false => Kind::File,
+            },
+            Self::NotConfirmed(_) => Kind::NotConfirmed,
+            Self::NoSpace { .. } => Kind::NoSpace,
+            Self::Truncated => Kind::Truncated,
+            Self::EndedByPeer { cause, .. } => match cause {
+                Cause::Refused => Kind::Refused,
+                Cause::NoSpace => Kind::NoSpace,
+                Cause::Protocol => Kind::Protocol,
+                Cause::File => Kind::Checksum,
+                Cause::Cancelled | Cause::Other => Kind::Lost,
+            },
         }
     }
 
@@ -217,6 +312,61 @@ impl fmt::Display for Error {
                 Printable(name)
             ),
             Self::Cancelled => f.write_str("cancelled"),
+            Self::WrongSecret => f.write_str(
+                "the secrets differ, or somebody changed what the two sides said: check the secret on both and try again",
+            ),
+            Self::SecretNeeded => {
+                f.write_str("the peer has a secret and this side has none: give the same one here")
+            }
+            Self::SecretMissing => f.write_str(
+                "this side has a secret and the peer has none: give the same one there, or none here",
+            ),
+            Self::Version1Only => f.write_str(
+                "the peer speaks only version 1 of the protocol: update it, or send single files without a secret",
+            ),
+            Self::RefusedUnnamed => f.write_str(
+                "the receiver refused it, or speaks only version 1 of the protocol: it says why; else update it, or send single files without a secret",
+            ),
+            Self::NeedsVersion2 => f.write_str(
+                "version 1 of the protocol carries one file of 1 byte to 2047 MiB and no secret: let version 2 be used",
+            ),
+            Self::Declined => f.write_str("refused here"),
+            Self::EndedByPeer { cause, text } => {
+                let cause = match cause {
+                    Cause::Refused => "the peer refused it",
+                    Cause::NoSpace => "the receiver's disk is full: make room there and try again",
+                    Cause::Protocol => "the peer says that this side broke the protocol: update both",
+                    Cause::Cancelled => "cancelled on the other side",
+                    Cause::File => "the peer has trouble with its files",
+                    Cause::Other => "the peer ended it",
+                };
+                write!(f, "{cause}{}", Words(text))
+            }
+            Self::Skipped { text } => write!(f, "the receiver does not take it{}", Words(text)),
+            Self::GivenUp { changed, text } => {
+                let cause = match changed {
+                    true => "it changed on the sender's disk while it was sent: send it again",
+                    false => "the sender cannot read it",
+                };
+                write!(f, "{cause}{}", Words(text))
+            }
+            Self::Changed { path } => write!(
+                f,
+                "{} changed while it was sent: send it again",
+                Shown(path)
+            ),
+            Self::NotConfirmed(error) => write!(
+                f,
+                "all was sent, and the receiver did not say that it has it: {}: look there, or send it again",
+                Reason(error)
+            ),
+            Self::NoSpace { path } => {
+                write!(f, "{}: the disk is full: make room and try again", Shown(path))
+            }
+            Self::Truncated => f.write_str(
+                "the transfer was cut off before its end: what is complete is kept, try again for the rest",
+            ),
+            Self::Broken(rule) => write!(f, "the peer broke the protocol: {rule}"),
         }
     }
 }
@@ -224,9 +374,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Unreachable { error, .. } | Self::File { error, .. } | Self::Lost(error) => {
-                Some(error)
-            }
+            Self::Unreachable { error, .. }
+            | Self::File { error, .. }
+            | Self::Lost(error)
+            | Self::NotConfirmed(error) => Some(error),
             Self::Malformed(error) => Some(error),
             Self::UnsafeName { error, .. } => Some(error),
             _ => None,
@@ -264,6 +415,18 @@ impl fmt::Display for Brief<'_> {
                 )
             }
             error => error.fmt(f),
+        }
+    }
+}
+
+/// What a peer says, behind what is said of it.
+struct Words<'a>(&'a [u8]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => Ok(()),
+            text => write!(f, " ({})", Printable(text)),
         }
     }
 }
@@ -347,6 +510,19 @@ mod tests {
                 9,
             ),
             (Error::Cancelled, Kind::Cancelled, 10),
+            (Error::WrongSecret, Kind::Secret, 11),
+            (Error::SecretNeeded, Kind::Secret, 11),
+            (Error::SecretMissing, Kind::Secret, 11),
+            (Error::Version1Only, Kind::Version, 12),
+            (Error::RefusedUnnamed, Kind::Version, 12),
+            (Error::NeedsVersion2, Kind::Version, 12),
+            (Error::Changed { path: path() }, Kind::Changed, 13),
+            (Error::NotConfirmed(lost()), Kind::NotConfirmed, 14),
+            (Error::NoSpace { path: path() }, Kind::NoSpace, 15),
+            (Error::Truncated, Kind::Truncated, 16),
+            (Error::Broken("rule"), Kind::Protocol, 8),
+            (Error::Declined, Kind::Refused, 5),
+            (Error::Skipped { text: Vec::new() }, Kind::Refused, 5),
         ];
         for (error, kind, number) in table {
             assert_eq!((error.kind(), kind.number()), (kind, number), "{error:?}");

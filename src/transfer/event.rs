@@ -1,9 +1,12 @@
 //! What happens during a transfer, told while it happens.
 
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
 
 use super::error::Error;
 use super::name::NameError;
+use super::report::Offer;
 
 /// Hears what happens; answers `Break` to end the transfer with [`Error::Cancelled`].
 pub type Observer<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
@@ -58,13 +61,72 @@ pub enum Event<'a> {
     },
     /// Some of the data was written to the connection or to the file.
     Progress {
-        /// How much until now, in bytes.
+        /// How much until now, in bytes; what was there before counts as done.
         done: u64,
-        /// Length of the file, in bytes.
+        /// Length of all there is to move, in bytes; `u64::MAX` while it is not known.
         total: u64,
     },
     /// All data and the checksum are on their way: the receiver's verdict is awaited.
     AwaitingVerdict,
+    /// Both sides know which version they speak.
+    Version {
+        /// 1 or 2.
+        version: u8,
+        /// Whether both proved that they know the same secret.
+        verified: bool,
+    },
+    /// What the sender offers was sent, or came and is about to be judged.
+    Offer {
+        /// The offer.
+        offer: &'a Offer,
+    },
+    /// The receiver takes the offer.
+    Accepted,
+    /// The data of a file begins to move.
+    Started {
+        /// Its path, `/` between its parts: hostile on the receiver's side, show it through
+        /// [`super::Printable`].
+        path: &'a [u8],
+        /// Its length, in bytes; `None` for a stream.
+        length: Option<u64>,
+        /// How much of it is there already, in bytes.
+        offset: u64,
+    },
+    /// The receiver has a file, a folder or a text.
+    Finished {
+        /// Its path, as above.
+        path: &'a [u8],
+        /// Its length, in bytes; 0 for a folder.
+        length: u64,
+        /// Where it is, on the receiver's side.
+        local: Option<&'a Path>,
+        /// Whether it was there before, whole and equal.
+        already: bool,
+    },
+    /// A file does not cross; the others do.
+    Skipped {
+        /// Its path, as above.
+        path: &'a [u8],
+        /// Why.
+        error: &'a Error,
+    },
+    /// The part that the receiver has is not of this file: all of it is sent.
+    Restarted {
+        /// Its path, as above.
+        path: &'a [u8],
+    },
+    /// A text came.
+    Text {
+        /// The text: hostile, show it through [`super::Printable`] line by line.
+        text: &'a [u8],
+    },
+    /// The connection was lost, or could not be made again: another is made after a pause.
+    Reconnecting {
+        /// After how long.
+        after: Duration,
+        /// What went wrong.
+        error: &'a Error,
+    },
 }
 
 impl Event<'_> {
