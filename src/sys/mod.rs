@@ -9,6 +9,7 @@
 //! | module | what it gives |
 //! |---|---|
 //! | `fs` | a folder that files are made, named and removed in; nothing is followed out of it |
+//! | `given` | a descriptor by its number, who may read a file, the room on a disk |
 //! | `net` | sockets: listen, connect with a way out, reset, what the kernel still holds |
 //! | `random` | bytes from the system's generator |
 //! | `signal` | waiting for the request to end; the limit on file sizes as an error |
@@ -30,4 +31,4 @@ mod platform;
 #[cfg(all(target_os = "linux", feature = "libc"))]
 pub mod linux;
 
-pub use platform::{fs, net, random, signal, term};
+pub use platform::{fs, given, net, random, signal, term};

@@ -23,4 +23,4 @@ pub use self::report::{Item, ItemKind, NAMED, Offer, Received, Report, Skip};
 pub use self::secret::{SECRET_MAX, Secret, SecretError};
 pub use self::source::Source;
 pub use self::store::{PartGuard, Place, Sink, Store, Stored, Target};
-pub use crate::wire::{HeaderError, IdError, Printable, UserId};
+pub use crate::wire::{HeaderError, IdError, Printable, UserId, misleads};
