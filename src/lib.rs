@@ -2,7 +2,8 @@
 //!
 //! The map, lowest first; `doc/architecture.md` says who may import whom:
 //!
-//! - [`sys`]: the platform, and the only `unsafe`
+//! - [`sys`]: the platform, and nearly all `unsafe`
+//! - [`crypto`]: hashes, keys and sealed records, over bytes alone
 //! - [`wire`]: bytes to values and back, no I/O and no clock
 //! - `io`: readiness, timers and pipes over `sys`
 //! - [`relay`]: splices the two connections that name one user id
@@ -12,6 +13,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod crypto;
 #[cfg(all(target_os = "linux", feature = "libc"))]
 pub mod io;
 pub mod relay;

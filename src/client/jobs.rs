@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::meeting::Meeting;
-use super::options::{Argument, Options};
-use super::{Cancel, Endpoint};
+use super::options::Options;
+use super::{Argument, Cancel, Endpoint};
 use crate::transfer::{
     Error, Event, Observer, Place, Received, Report, Source, Store, safe_name, v1,
 };

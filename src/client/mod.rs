@@ -17,8 +17,9 @@ use std::time::Duration;
 pub use self::cancel::Cancel;
 pub use self::hosts::{Hosts, HostsError};
 pub use self::jobs::{Sent, receive, recv_file, send, send_file};
-pub use self::options::{Accept, Argument, Options, RECONNECT};
+pub use self::options::{Accept, Options, RECONNECT};
 use crate::transfer::UserId;
+pub use crate::transfer::tree::Argument;
 pub use crate::transfer::{Received, Report};
 
 /// Where and under which name two hosts meet, and for how long they try.

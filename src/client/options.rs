@@ -1,7 +1,6 @@
 //! How a job is to be done, beside where.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::transfer::{Offer, Secret};
@@ -46,18 +45,4 @@ impl fmt::Debug for Options {
             .field("reconnect", &self.reconnect)
             .finish_non_exhaustive()
     }
-}
-
-/// A thing to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Argument {
-    /// A file, or a folder and all in it.
-    Path(PathBuf),
-    /// Standard input until its end, as a file of this name.
-    Stdin {
-        /// The name, without a folder.
-        name: Vec<u8>,
-    },
-    /// A text that the receiver shows.
-    Text(String),
 }

@@ -5,6 +5,8 @@
 //! - [`v1`] is the transfer of 2013: two machines, and the drivers that run them over a link
 //! - an [`Observer`] hears each [`Event`] and may end the transfer
 
+pub mod channel;
+mod entry;
 mod error;
 mod event;
 mod link;
@@ -13,14 +15,19 @@ mod report;
 mod secret;
 mod source;
 mod store;
+pub mod tree;
 pub mod v1;
 
+pub use self::entry::{Entry, EntryKind, Item, Time};
 pub use self::error::{Cause, Error, Kind, Reason};
 pub use self::event::{Event, Observer};
 pub use self::link::Link;
 pub use self::name::{Name, NameError, fit_name, safe_name};
-pub use self::report::{Item, ItemKind, NAMED, Offer, Received, Report, Skip};
+pub use self::report::{NAMED, Offer, Received, Report, Skip};
 pub use self::secret::{SECRET_MAX, Secret, SecretError};
 pub use self::source::Source;
-pub use self::store::{PartGuard, Place, Sink, Store, Stored, Target};
+pub use self::store::{
+    Committed, Decision, Finished, OnSettled, PartGuard, Place, Refusal, RefusalReason, Settled,
+    Sink, Store, Stored, Target, Tree,
+};
 pub use crate::wire::{HeaderError, IdError, Printable, UserId, misleads};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::entry::Item;
 use super::error::Error;
 
 /// How many of the files that did not cross, and of the items received, a [`Report`] names; it counts all.
@@ -16,34 +17,6 @@ pub struct Offer {
     pub verified: bool,
 }
 
-/// A part of an [`Offer`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// What it is.
-    pub kind: ItemKind,
-    /// Its name: hostile, show it through [`super::Printable`].
-    pub name: Vec<u8>,
-    /// How many files it has, as far as the sender has counted.
-    pub files: u64,
-    /// How long they are together, in bytes; `None` when the sender cannot know.
-    pub bytes: Option<u64>,
-    /// Whether the sender has counted all of it.
-    pub counted: bool,
-}
-
-/// What a part of an offer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ItemKind {
-    /// A file.
-    File,
-    /// A folder and all in it.
-    Folder,
-    /// A text to be shown.
-    Text,
-    /// A stream of unknown length, which becomes a file.
-    Stream,
-}
-
 impl Offer {
     /// How many files there are, as far as counted.
     pub fn files(&self) -> u64 {
@@ -54,7 +27,7 @@ impl Offer {
     /// How long all of it is, in bytes; `None` when that is not known.
     pub fn bytes(&self) -> Option<u64> {
         self.items.iter().try_fold(0_u64, |sum, item| {
-            let bytes = item.bytes.filter(|_| item.counted)?;
+            let bytes = item.bytes.filter(|_| item.complete)?;
             sum.checked_add(bytes)
         })
     }
@@ -134,15 +107,16 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::EntryKind;
     use super::*;
 
-    fn item(bytes: Option<u64>, counted: bool) -> Item {
+    fn item(bytes: Option<u64>, complete: bool) -> Item {
         Item {
-            kind: ItemKind::File,
+            kind: EntryKind::File,
             name: b"a".to_vec(),
             files: 1,
             bytes,
-            counted,
+            complete,
         }
     }
 

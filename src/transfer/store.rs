@@ -5,6 +5,7 @@
 //! else it is removed. Nothing is synced to the disk: that is for version 2 to promise.
 
 mod part;
+mod tree;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -14,6 +15,9 @@ use std::sync::Arc;
 
 use self::part::Part;
 pub use self::part::PartGuard;
+pub use self::tree::{
+    Committed, Decision, Finished, OnSettled, Refusal, RefusalReason, Settled, Tree,
+};
 use super::error::Error;
 use super::name::{NameError, safe_name};
 use crate::sys::fs as system;

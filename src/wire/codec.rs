@@ -29,6 +29,16 @@ impl<'a> Reader<'a> {
         field.get(..end)
     }
 
+    /// The next `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    /// All that is left.
+    pub fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.rest)
+    }
+
     /// `Some` only when everything was consumed.
     pub fn finish(self) -> Option<()> {
         self.rest.is_empty().then_some(())

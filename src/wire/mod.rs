@@ -8,6 +8,7 @@ mod hello;
 pub mod proxy;
 mod text;
 pub mod v1;
+pub mod v2;
 
 pub use codec::Reader;
 pub use error::{HeaderError, HelloError, IdError, ProxyError};

@@ -1,0 +1,22 @@
+//! What version 2 is built on: hashes, keys from secrets, and sealed records.
+//!
+//! Pure functions over bytes: no I/O, no clock, and entropy is an argument. None of them branches on a
+//! secret or uses one as an index; lengths are public. What is secret has no `Debug` and no `==`, and is
+//! wiped when it is dropped. What the optimiser keeps in registers or spills to the stack is beyond reach
+//! of a wipe, and so is the old place of a value that was moved.
+
+pub mod aead;
+pub mod blake3;
+pub mod chacha20;
+pub mod cpace;
+pub mod ct;
+pub mod hkdf;
+pub mod hmac;
+pub mod poly1305;
+pub mod sha2;
+pub mod x25519;
+
+mod field25519;
+
+#[cfg(test)]
+mod hex;
