@@ -8,7 +8,7 @@ use super::args::{self, Flag, Takes, UsageError};
 use super::progress::Loudness;
 use super::secret::{Origin, VARIABLE};
 use crate::client::{Argument, Endpoint, Hosts, RECONNECT, Wait};
-use crate::transfer::{Place, Printable, Target, UserId, safe_name};
+use crate::transfer::{Place, Target, UserId, safe_name};
 
 const FLAGS: &[Flag] = &[
     Flag::short(b'v', "verbose", Takes::Nothing),
@@ -85,7 +85,7 @@ struct Options {
     version1_only: bool,
     require_secret: bool,
     secret: Origin,
-    stream: Option<Vec<u8>>,
+    stream: Option<String>,
     text: Option<OsString>,
     /// An option that only a receiver has.
     receiving: Option<&'static str>,
@@ -161,8 +161,7 @@ impl Options {
                 self.yes = true;
             }
             "stdin" => {
-                let name = value.map_or(STREAM.as_bytes(), OsStr::as_encoded_bytes);
-                self.stream = Some(stream_name(name)?);
+                self.stream = Some(stream_name(value.unwrap_or(STREAM.as_ref()))?);
             }
             "text" => self.text = value.map(OsStr::to_os_string),
             "v1" => self.version1_only = true,
@@ -229,7 +228,7 @@ impl Options {
     fn sending(&self, files: &[OsString]) -> Result<What, UsageError> {
         if let Some(name) = &self.stream {
             let name = name.clone();
-            return Ok(What::Send(vec![Argument::Stdin { name }]));
+            return Ok(What::Send(vec![Argument::Stdin(name)]));
         }
         match self.text.as_deref().map(|text| (text, text.to_str())) {
             None => {}
@@ -309,15 +308,16 @@ fn seconds(name: &str, value: Option<&OsStr>, least: u64) -> Result<Duration, Us
     args::number(name, value, least..=LONGEST, "seconds").map(Duration::from_secs)
 }
 
-fn stream_name(name: &[u8]) -> Result<Vec<u8>, UsageError> {
-    match safe_name(name) {
-        Ok(_) => Ok(name.to_vec()),
-        Err(error) => {
-            let name = Printable(name);
-            Err(UsageError(format!(
-                "--stdin: a file cannot be called '{name}' everywhere: {error}"
-            )))
-        }
+fn stream_name(name: &OsStr) -> Result<String, UsageError> {
+    let shown = args::shown(name);
+    let Some(text) = name.to_str() else {
+        return Err(UsageError(format!("--stdin takes UTF-8, not '{shown}'")));
+    };
+    match safe_name(text.as_bytes()) {
+        Ok(_) => Ok(text.to_string()),
+        Err(error) => Err(UsageError(format!(
+            "--stdin: a file cannot be called '{shown}' everywhere: {error}"
+        ))),
     }
 }
 
@@ -420,10 +420,7 @@ mod tests {
 
     #[test]
     fn standard_input_and_a_text_stand_for_files() {
-        let stdin = |name: &str| {
-            let name = name.as_bytes().to_vec();
-            [format!("{:?}", Argument::Stdin { name })]
-        };
+        let stdin = |name: &str| [format!("{:?}", Argument::Stdin(name.into()))];
         assert_eq!(sent("--stdin alice host 9000"), stdin("stdin"));
         assert_eq!(sent("--stdin=a.tar alice host 9000 v"), stdin("a.tar"));
         let text = format!("{:?}", Argument::Text("hello".into()));

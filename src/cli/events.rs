@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::json::Object;
 use super::pace::Pace;
-use crate::transfer::{Event, Item, ItemKind, Offer, Printable, Received, Report};
+use crate::transfer::{EntryKind, Event, Item, Offer, Printable, Received, Report};
 
 /// How often `progress` comes.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -171,11 +171,11 @@ impl Events {
         self.header = Some((name.to_vec(), length));
         let offer = Offer {
             items: vec![Item {
-                kind: ItemKind::File,
+                kind: EntryKind::File,
                 name: name.to_vec(),
                 files: 1,
                 bytes: Some(length),
-                counted: true,
+                complete: true,
             }],
             verified: false,
         };
@@ -264,16 +264,16 @@ fn file(state: &str, path: &[u8]) -> Object {
 fn item(item: &Item) -> Object {
     let mut object = Object::new();
     let kind = match item.kind {
-        ItemKind::File => "file",
-        ItemKind::Folder => "folder",
-        ItemKind::Text => "text",
-        ItemKind::Stream => "stream",
+        EntryKind::File | EntryKind::FolderEnd => "file",
+        EntryKind::Folder => "folder",
+        EntryKind::Text => "text",
+        EntryKind::Stream => "stream",
     };
     object.word("kind", &kind);
     object.bytes("name", &item.name);
     object.plain("files", &item.files);
     object.number("bytes", item.bytes);
-    object.plain("counted", &item.counted);
+    object.plain("complete", &item.complete);
     object
 }
 
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(
             events.text(&Event::Header { name, length }, now),
             "{\"event\":\"offer\",\"version\":1,\"verified\":false,\"files\":1,\"bytes\":5,\"count\":1,\
-             \"items\":[{\"kind\":\"file\",\"name\":\"a\",\"files\":1,\"bytes\":5,\"counted\":true}]}\n\
+             \"items\":[{\"kind\":\"file\",\"name\":\"a\",\"files\":1,\"bytes\":5,\"complete\":true}]}\n\
              {\"event\":\"file\",\"state\":\"started\",\"path\":\"a\",\"length\":5,\"offset\":0}\n"
         );
         let report = Report {
@@ -379,11 +379,11 @@ mod tests {
     fn an_offer_lists_a_thousand_items_and_counts_all() {
         let items = vec![
             Item {
-                kind: ItemKind::Stream,
+                kind: EntryKind::Stream,
                 name: b"s".to_vec(),
                 files: 1,
                 bytes: None,
-                counted: false,
+                complete: false,
             };
             ITEMS + 1
         ];

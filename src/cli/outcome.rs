@@ -3,19 +3,19 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::progress::Counted;
-use crate::transfer::{Event, Item, ItemKind, Printable, Received, Report};
+use crate::transfer::{EntryKind, Event, Item, Printable, Received, Report};
 
 /// What it is about: the only thing that is sent or received, or all of several.
 #[derive(Debug, Default)]
 pub(super) struct Subject {
-    only: Option<(ItemKind, Vec<u8>)>,
+    only: Option<(EntryKind, Vec<u8>)>,
 }
 
 impl Subject {
     /// Takes an event of the transfer.
     pub(super) fn handle(&mut self, event: &Event<'_>) {
         match event {
-            Event::Header { name, .. } => self.only = Some((ItemKind::File, name.to_vec())),
+            Event::Header { name, .. } => self.only = Some((EntryKind::File, name.to_vec())),
             Event::Offer { offer } => {
                 self.only = match &offer.items[..] {
                     [Item { kind, name, .. }] => Some((*kind, name.clone())),
@@ -34,11 +34,11 @@ impl Subject {
         let all_there = report.files > 0 && report.already == report.files;
         let pace = if all_there { "there already" } else { pace };
         let mut text = match &self.only {
-            Some((ItemKind::Folder, name)) => {
+            Some((EntryKind::Folder, name)) => {
                 let name = Printable(name);
                 format!("{verb} folder '{name}' ({files}, {length} bytes, {pace})")
             }
-            Some((ItemKind::Text, _)) => format!("{verb} a text ({length} bytes, {pace})"),
+            Some((EntryKind::Text, _)) => format!("{verb} a text ({length} bytes, {pace})"),
             Some((_, name)) => format!("{verb} '{}' ({length} bytes, {pace})", Printable(name)),
             None if report.folders > 0 => {
                 format!("{verb} {files} and {folders} ({length} bytes, {pace})")
@@ -46,7 +46,7 @@ impl Subject {
             None => format!("{verb} {files} ({length} bytes, {pace})"),
         };
         if let (true, Some((kind, _)), [received]) = (receiving, &self.only, &report.received[..]) {
-            if *kind != ItemKind::Text {
+            if *kind != EntryKind::Text {
                 text.push_str(&place(received));
             }
         }
@@ -123,13 +123,13 @@ mod tests {
     use super::*;
     use crate::transfer::Offer;
 
-    fn subject(items: &[(ItemKind, &str)]) -> Subject {
-        let item = |&(kind, name): &(ItemKind, &str)| Item {
+    fn subject(items: &[(EntryKind, &str)]) -> Subject {
+        let item = |&(kind, name): &(EntryKind, &str)| Item {
             kind,
             name: name.as_bytes().to_vec(),
             files: 1,
             bytes: Some(1),
-            counted: true,
+            complete: true,
         };
         let offer = Offer {
             items: items.iter().map(item).collect(),
@@ -157,7 +157,7 @@ mod tests {
             received: vec![received("a", "in/a (1)", true)],
             ..Report::default()
         };
-        let one = subject(&[(ItemKind::File, "a\x1b")]);
+        let one = subject(&[(EntryKind::File, "a\x1b")]);
         assert_eq!(
             one.sentence(&report, true, "1.0 s"),
             "received 'a\\x1b' (13 bytes, 1.0 s) as in/a (1), because the name is taken"
@@ -170,13 +170,13 @@ mod tests {
         let text = one.sentence(&report, false, "1.0 s");
         assert_eq!(text, "sent 'a\\x1b' (13 bytes, there already)");
         (report.files, report.folders, report.resumed, report.skipped) = (3, 2, 7, 4);
-        let many = subject(&[(ItemKind::File, "a"), (ItemKind::Folder, "b")]);
+        let many = subject(&[(EntryKind::File, "a"), (EntryKind::Folder, "b")]);
         assert_eq!(
             many.sentence(&report, true, "1.0 s"),
             "received 3 files and 2 folders (13 bytes, 1.0 s), 1 of them there already, \
              7 bytes of it from an earlier attempt, 4 left out"
         );
-        let text = subject(&[(ItemKind::Text, "")]).sentence(&Report::default(), true, "1.0 s");
+        let text = subject(&[(EntryKind::Text, "")]).sentence(&Report::default(), true, "1.0 s");
         assert_eq!(text, "received a text (0 bytes, 1.0 s)");
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::pace::Pace;
 use crate::sys::term;
-use crate::transfer::{Event, ItemKind, Offer, Printable};
+use crate::transfer::{EntryKind, Event, Offer, Printable};
 
 /// How often the line on a terminal is redrawn, and how often a plain line comes.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -320,16 +320,16 @@ impl Display for Summary<'_> {
         let offer = self.0;
         if let [item] = &offer.items[..] {
             let kind = match item.kind {
-                ItemKind::File => "",
-                ItemKind::Folder => "folder ",
-                ItemKind::Text => return f.write_str("a text"),
-                ItemKind::Stream => {
+                EntryKind::Folder => "folder ",
+                EntryKind::File | EntryKind::FolderEnd => "",
+                EntryKind::Text => return f.write_str("a text"),
+                EntryKind::Stream => {
                     return write!(f, "'{}' of unknown length", Printable(&item.name));
                 }
             };
             write!(f, "{kind}'{}' ", Printable(&item.name))?;
-            if item.kind == ItemKind::Folder {
-                write!(f, "with {}", Counted(item.files, "file", item.counted))?;
+            if item.kind == EntryKind::Folder {
+                write!(f, "with {}", Counted(item.files, "file", item.complete))?;
                 return match item.bytes {
                     Some(length) => write!(f, ", {}", bytes(length)),
                     None => Ok(()),
@@ -340,7 +340,7 @@ impl Display for Summary<'_> {
                 None => f.write_str("of unknown length"),
             };
         }
-        let counted = offer.items.iter().all(|item| item.counted);
+        let counted = offer.items.iter().all(|item| item.complete);
         write!(f, "{}", Counted(offer.files(), "file", counted))?;
         let known = offer.items.iter().filter_map(|item| item.bytes);
         let length = bytes(known.fold(0, u64::saturating_add));
@@ -480,7 +480,7 @@ mod tests {
             name: name.as_bytes().to_vec(),
             files,
             bytes,
-            counted,
+            complete: counted,
         };
         let text = |items: &[Item]| {
             let items = items.to_vec();
@@ -490,11 +490,11 @@ mod tests {
             };
             Summary(&offer).to_string()
         };
-        let file = item(ItemKind::File, "a\x1b", 1, Some(13), true);
-        let folder = item(ItemKind::Folder, "d", 120, Some(2_000), true);
-        let vast = item(ItemKind::Folder, "d", 9, Some(2_000), false);
-        let stream = item(ItemKind::Stream, "s", 1, None, true);
-        let note = item(ItemKind::Text, "", 0, Some(1), true);
+        let file = item(EntryKind::File, "a\x1b", 1, Some(13), true);
+        let folder = item(EntryKind::Folder, "d", 120, Some(2_000), true);
+        let vast = item(EntryKind::Folder, "d", 9, Some(2_000), false);
+        let stream = item(EntryKind::Stream, "s", 1, None, true);
+        let note = item(EntryKind::Text, "", 0, Some(1), true);
         assert_eq!(text(std::slice::from_ref(&file)), "'a\\x1b' (13 bytes)");
         assert_eq!(
             text(std::slice::from_ref(&folder)),

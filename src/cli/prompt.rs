@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::progress::{Counted, Summary, bytes};
 use crate::sys::{given, term};
-use crate::transfer::{Item, ItemKind, Offer, Place, Printable, Target};
+use crate::transfer::{EntryKind, Item, Offer, Place, Printable, Target};
 
 /// Longest answer that is read, in bytes.
 const ANSWER: usize = 64;
@@ -70,13 +70,13 @@ impl std::fmt::Display for Line<'_> {
         let item = self.0;
         let name = Printable(&item.name);
         match item.kind {
-            ItemKind::File => write!(f, "{name}")?,
-            ItemKind::Folder => {
-                let files = Counted(item.files, "file", item.counted);
+            EntryKind::File | EntryKind::FolderEnd => write!(f, "{name}")?,
+            EntryKind::Folder => {
+                let files = Counted(item.files, "file", item.complete);
                 write!(f, "{name}/  folder, {files}")?;
             }
-            ItemKind::Text => f.write_str("a text")?,
-            ItemKind::Stream => return write!(f, "{name}  stream of unknown length"),
+            EntryKind::Text => f.write_str("a text")?,
+            EntryKind::Stream => return write!(f, "{name}  stream of unknown length"),
         }
         match item.bytes {
             Some(length) => write!(f, "  {}", bytes(length)),
@@ -92,7 +92,7 @@ impl std::fmt::Display for Total<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0.items[..] {
             [_] => {
-                let files = Counted(self.0.files(), "file", self.0.items[0].counted);
+                let files = Counted(self.0.files(), "file", self.0.items[0].complete);
                 match self.0.bytes() {
                     Some(length) => write!(f, "{files}, {}", bytes(length)),
                     None => write!(f, "{files}"),
@@ -107,13 +107,13 @@ impl std::fmt::Display for Total<'_> {
 mod tests {
     use super::*;
 
-    fn item(kind: ItemKind, name: &[u8], files: u64, bytes: Option<u64>) -> Item {
+    fn item(kind: EntryKind, name: &[u8], files: u64, bytes: Option<u64>) -> Item {
         Item {
             kind,
             name: name.to_vec(),
             files,
             bytes,
-            counted: bytes.is_some(),
+            complete: bytes.is_some(),
         }
     }
 
@@ -121,9 +121,9 @@ mod tests {
     fn the_question_shows_all_names_sizes_and_the_room_and_nothing_that_steers_the_terminal() {
         let offer = Offer {
             items: vec![
-                item(ItemKind::Folder, b"photos", 120, Some(2_000_000)),
-                item(ItemKind::File, b"a\x1b[2J\nb", 1, Some(13)),
-                item(ItemKind::Stream, b"s", 1, None),
+                item(EntryKind::Folder, b"photos", 120, Some(2_000_000)),
+                item(EntryKind::File, b"a\x1b[2J\nb", 1, Some(13)),
+                item(EntryKind::Stream, b"s", 1, None),
             ],
             ..Offer::default()
         };
@@ -135,7 +135,7 @@ mod tests {
             take it? [y/N] ";
         assert_eq!(question(&offer, Some(5_000_000_000)), text);
         let offer = Offer {
-            items: vec![item(ItemKind::File, b"a", 1, Some(13))],
+            items: vec![item(EntryKind::File, b"a", 1, Some(13))],
             ..Offer::default()
         };
         let text = question(&offer, Some(12));

@@ -22,6 +22,7 @@ use super::secret::{self, Failure, Origin};
 use crate::client::{Accept, Argument, Cancel, Options, receive, send};
 use crate::sys::signal::{self, Termination};
 use crate::sys::term;
+use crate::transfer::tree::TEXT_MAX;
 use crate::transfer::{
     Error, Event, Kind, Offer, Place, Printable, Reason, Report, Secret, Target,
 };
@@ -33,8 +34,6 @@ const COPYRIGHT: &str = "Copyright (c) 2026, the p2pxfer authors; BSD-3-Clause";
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a message may take that nobody may read.
 const LAST_WORD: Duration = Duration::from_millis(100);
-/// Longest text that `--text -` reads, in bytes.
-const TEXT_MAX: usize = 65_536;
 
 /// The command.
 pub fn main() -> ExitCode {
