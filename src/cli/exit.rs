@@ -17,17 +17,24 @@ pub(super) enum Exit {
 
 /// The statuses as `--help` lists them.
 pub(super) const TABLE: &str = "\
-  0  done: the receiver has the whole file under its final name
+  0  done: the receiver has all of it under its final name
   1  failed in a way that has no number of its own
   2  wrong usage
   3  nobody waits under that user id; with recv_r --wait=SECS: no sender came
   4  connection lost, or the relay cannot be reached or refused us
-  5  the receiver refused the file
+  5  the receiver refused it
   6  the checksum differed, or the receiver could not keep the file
-  7  a local file: missing, empty, too large, no space, not permitted
+  7  a local file: missing, empty, too large, not permitted
   8  the peer broke the protocol
   9  the sender's file name is not safe to use
+ 11  the secrets differ, or only one side has one
+ 12  it needs version 2, which one side cannot or must not speak
+ 13  a file changed while it was sent
+ 14  all was sent, but the receiver did not confirm that it has it
+ 15  the receiver's disk is full
+ 16  the transfer ended before its end
 128+N  ended by signal N (130: Ctrl-C)
+When some files were left out and the others are there: the number of the first reason.
 ";
 
 impl Exit {

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
 
+use super::json::Object;
 use crate::relay::{Event, Field, UserId};
 
 /// How much of an id a line of text shows, in characters.
@@ -51,7 +52,7 @@ impl Scribe {
         let mut line = self.begin(event.word(), now);
         event.tell(&mut |name, field| match field {
             Field::Id(id) => match &self.ids {
-                Ids::Full if line.json => line.word(name, id),
+                Ids::Full if self.format == Format::Json => line.word(name, id),
                 Ids::Full => line.word(name, &Unbroken(id)),
                 Ids::Hashed(key) => line.word(name, &Pseudonym(id, key)),
             },
@@ -87,18 +88,15 @@ impl Scribe {
     }
 
     fn begin(&self, event: &str, now: SystemTime) -> Line {
-        let mut line = Line {
-            text: String::with_capacity(160),
-            json: self.format == Format::Json,
-        };
-        if line.json {
-            line.text.push('{');
-            line.word("time", &Timestamp(now));
-            line.word("event", &event);
-        } else {
-            line.text.push_str(event);
+        match self.format {
+            Format::Text => Line::Text(event.to_string()),
+            Format::Json => {
+                let mut object = Object::new();
+                object.word("time", &Timestamp(now));
+                object.word("event", &event);
+                Line::Json(object)
+            }
         }
-        line
     }
 }
 
@@ -120,66 +118,33 @@ impl Display for Unbroken<'_> {
     }
 }
 
-/// A line that is being written. Names are ours and need no escape.
-struct Line {
-    text: String,
-    json: bool,
+/// A line that is being written.
+enum Line {
+    Text(String),
+    Json(Object),
 }
 
 impl Line {
-    fn name(&mut self, name: &str) {
-        if !self.json {
-            self.put(format_args!(" {name}="));
-        } else if self.text.len() == 1 {
-            self.put(format_args!("\"{name}\":"));
-        } else {
-            self.put(format_args!(",\"{name}\":"));
-        }
-    }
-
     fn word(&mut self, name: &str, word: &dyn Display) {
-        self.name(name);
-        if self.json {
-            self.text.push('"');
+        match self {
             // A `String` takes everything.
-            let _ = write!(Escaped(&mut self.text), "{word}");
-            self.text.push('"');
-        } else {
-            self.put(format_args!("{word}"));
+            Self::Text(text) => drop(write!(text, " {name}={word}")),
+            Self::Json(object) => object.word(name, word),
         }
     }
 
     fn number(&mut self, name: &str, number: u64) {
-        self.name(name);
-        self.put(format_args!("{number}"));
-    }
-
-    fn put(&mut self, text: fmt::Arguments<'_>) {
-        let _ = self.text.write_fmt(text);
-    }
-
-    fn end(mut self) -> String {
-        self.text.push_str(if self.json { "}\n" } else { "\n" });
-        self.text
-    }
-}
-
-/// Passes text on as the inside of a JSON string.
-struct Escaped<'a>(&'a mut String);
-
-impl Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for char in text.chars() {
-            match char {
-                '"' | '\\' => {
-                    self.0.push('\\');
-                    self.0.push(char);
-                }
-                '\0'..='\x1f' => write!(self.0, "\\u{:04x}", u32::from(char))?,
-                _ => self.0.push(char),
-            }
+        match self {
+            Self::Text(_) => self.word(name, &number),
+            Self::Json(object) => object.plain(name, &number),
         }
-        Ok(())
+    }
+
+    fn end(self) -> String {
+        match self {
+            Self::Text(text) => text + "\n",
+            Self::Json(object) => object.line(),
+        }
     }
 }
 

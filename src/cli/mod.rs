@@ -1,13 +1,21 @@
 //! The commands: everything that reads arguments, writes to a terminal, or decides an exit status.
 
 mod args;
+mod command;
+mod events;
 mod exit;
+mod help;
 mod http;
 mod journal;
+mod json;
 mod limits;
 mod line;
 mod metrics;
+mod outcome;
+mod pace;
 mod progress;
+mod prompt;
 pub mod relay;
+mod secret;
 mod status;
 pub mod xfer;

@@ -1,11 +1,12 @@
 //! What a transfer says on standard error while it runs.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use super::pace::Pace;
 use crate::sys::term;
-use crate::transfer::{Event, Printable};
+use crate::transfer::{EntryKind, Event, Offer, Printable};
 
 /// How often the line on a terminal is redrawn, and how often a plain line comes.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -35,16 +36,18 @@ pub(super) struct Reporter {
     loudness: Loudness,
     terminal: bool,
     receiving: bool,
-    start: Instant,
-    /// When data moved last.
-    moved: Instant,
+    pace: Pace,
     last: Option<Instant>,
     drawn: bool,
     done: u64,
     /// 0 while there is nothing to show.
     total: u64,
+    /// The file that moves, when it is one of several.
+    file: String,
+    several: bool,
     waiting_told: bool,
     away_told: bool,
+    lost_told: bool,
 }
 
 impl Reporter {
@@ -54,19 +57,98 @@ impl Reporter {
             loudness,
             terminal: std::io::stderr().is_terminal(),
             receiving,
-            start: Instant::now(),
-            moved: Instant::now(),
+            pace: Pace::new(Instant::now()),
             last: None,
             drawn: false,
             done: 0,
             total: 0,
+            file: String::new(),
+            several: false,
             waiting_told: false,
             away_told: false,
+            lost_told: false,
         }
     }
 
     /// Takes an event of the transfer.
     pub(super) fn handle(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Connecting { .. }
+            | Event::PassedOver { .. }
+            | Event::Waiting
+            | Event::NobodyYet
+            | Event::RelayAway { .. }
+            | Event::Reconnecting { .. }
+            | Event::Matched => self.meeting(event),
+            Event::NameCut { name, sent } => {
+                let (name, sent) = (Printable(name), Printable(sent));
+                self.result(&format_args!(
+                    "warning: '{name}' is longer than 31 bytes: it is sent as '{sent}'"
+                ));
+            }
+            Event::NameUnsafe { sent, error } => {
+                let sent = Printable(sent);
+                self.result(&format_args!(
+                    "warning: '{sent}': {error}: the receiver takes it only with -o FILE"
+                ));
+            }
+            Event::Version { version, verified } => {
+                let text = match (version, verified) {
+                    (1, _) => "version 1: not encrypted, not verified",
+                    (_, true) => "version 2: encrypted, verified by the secret",
+                    (_, false) => "version 2: encrypted, not verified: there is no secret",
+                };
+                self.step(&text);
+            }
+            Event::Offer { offer } => {
+                self.several = offer.files() > 1 || offer.items.len() > 1;
+                let offered = Summary(offer);
+                match self.receiving {
+                    true => self.step(&format_args!("offered: {offered}")),
+                    false => self.step(&format_args!("offering {offered}")),
+                }
+            }
+            Event::Accepted => {
+                self.pace = Pace::new(Instant::now());
+                self.step(&"accepted");
+            }
+            Event::Header { name, length } => {
+                self.pace = Pace::new(Instant::now());
+                (self.done, self.total) = (0, *length);
+                self.begin(name, Some(*length), 0);
+            }
+            Event::Started {
+                path,
+                length,
+                offset,
+            } => {
+                self.pace.skip(*offset);
+                self.file = Printable(path).to_string();
+                self.begin(path, *length, *offset);
+            }
+            Event::Finished {
+                path,
+                length,
+                already,
+                ..
+            } => self.finished(path, *length, *already),
+            Event::Skipped { path, error } => {
+                let path = Printable(path);
+                self.line(&format_args!("left out '{path}': {error}"));
+            }
+            Event::Restarted { path } => {
+                let path = Printable(path);
+                self.result(&format_args!(
+                    "'{path}' has changed: all of it is sent anew"
+                ));
+            }
+            Event::Progress { done, total } => self.progress(*done, *total),
+            Event::AwaitingVerdict => self.step(&"all sent, waiting for the receiver's verdict"),
+            _ => {}
+        }
+    }
+
+    fn meeting(&mut self, event: &Event<'_>) {
         match event {
             Event::Connecting { relay } if !self.waiting_told => {
                 self.step(&format_args!(
@@ -79,7 +161,9 @@ impl Reporter {
                 self.step(&format_args!("passing over {relay}: {}", error.brief()));
             }
             // A person at a terminal would take the silence for a hang.
-            Event::Waiting if self.terminal => self.result(&"waiting for a sender"),
+            Event::Waiting if self.terminal && !self.lost_told => {
+                self.result(&"waiting for a sender");
+            }
             Event::Waiting => self.step(&"waiting for a sender"),
             Event::NobodyYet if !self.waiting_told => {
                 self.waiting_told = true;
@@ -93,33 +177,23 @@ impl Reporter {
                 self.away_told = true;
                 self.result(&format_args!("{error}; calling again every second"));
             }
-            Event::Matched => self.step(&"matched"),
-            Event::NameCut { name, sent } => {
-                let (name, sent) = (Printable(name), Printable(sent));
-                self.result(&format_args!(
-                    "warning: '{name}' is longer than 31 bytes: it is sent as '{sent}'"
-                ));
+            Event::Reconnecting { after, error } => {
+                let (seconds, error) = (after.as_secs_f64(), error.brief());
+                let text = format!("{error}: connecting again in {seconds:.1} s");
+                match self.lost_told {
+                    true => self.step(&text),
+                    false => self.result(&text),
+                }
+                self.lost_told = true;
             }
-            Event::NameUnsafe { sent, error } => {
-                let sent = Printable(sent);
-                self.result(&format_args!(
-                    "warning: '{sent}': {error}: the receiver takes it only with -o FILE"
-                ));
-            }
-            Event::Header { name, length } => {
-                self.start = Instant::now();
-                self.moved = self.start;
-                (self.done, self.total) = (0, *length);
-                let verb = if self.receiving {
-                    "receiving"
+            Event::Matched => {
+                if self.lost_told {
+                    self.result(&"connected again");
                 } else {
-                    "sending"
-                };
-                let name = Printable(name);
-                self.step(&format_args!("{verb} '{name}' ({length} bytes)"));
+                    self.step(&"matched");
+                }
+                (self.lost_told, self.waiting_told) = (false, false);
             }
-            Event::Progress { done, total } => self.progress(*done, *total),
-            Event::AwaitingVerdict => self.step(&"all sent, waiting for the receiver's verdict"),
             _ => {}
         }
     }
@@ -138,22 +212,54 @@ impl Reporter {
         self.line(text);
     }
 
+    /// Lets something else be written to the terminal from the begin of a line on.
+    pub(super) fn make_room(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            write("\n");
+        }
+    }
+
     /// Says on a terminal that nothing moves, which no event tells; to be called now and then.
     pub(super) fn tick(&mut self) {
-        let stalled = self.done < self.total && self.moved.elapsed() >= STALL;
-        if stalled && self.terminal && self.loudness != Loudness::Quiet {
-            self.draw(&progress_text(self.done, self.total, Duration::MAX));
+        let stalled = self.pace.silence(Instant::now()) >= STALL;
+        let running = self.total > 0 && (self.done < self.total);
+        if running && stalled && self.terminal && self.loudness != Loudness::Quiet {
+            self.draw(&progress_text(self.done, self.total, 0));
         }
     }
 
     /// How long the data took, and how fast that was: without what came after it.
-    pub(super) fn pace(&self, length: u64) -> String {
-        let time = self.moved - self.start;
-        format!(
-            "{:.1} s, {}/s",
-            time.as_secs_f64(),
-            bytes(rate(length, time))
-        )
+    pub(super) fn pace(&self) -> String {
+        let (time, rate) = self.pace.whole();
+        format!("{:.1} s, {}/s", time.as_secs_f64(), bytes(rate))
+    }
+
+    fn begin(&mut self, path: &[u8], length: Option<u64>, offset: u64) {
+        let verb = match self.receiving {
+            true => "receiving",
+            false => "sending",
+        };
+        let path = Printable(path);
+        let length = match length {
+            Some(length) => format!("{length} bytes"),
+            None => "of unknown length".to_string(),
+        };
+        match offset {
+            0 => self.step(&format_args!("{verb} '{path}' ({length})")),
+            _ => self.step(&format_args!(
+                "{verb} '{path}' ({length}) from byte {offset} on: the rest is there"
+            )),
+        }
+    }
+
+    fn finished(&mut self, path: &[u8], length: u64, already: bool) {
+        let path = Printable(path);
+        if already {
+            self.pace.skip(length);
+            self.step(&format_args!("'{path}' is there already"));
+        } else if self.several {
+            self.step(&format_args!("'{path}' is there ({length} bytes)"));
+        }
     }
 
     fn step(&mut self, text: &dyn Display) {
@@ -170,20 +276,27 @@ impl Reporter {
 
     fn progress(&mut self, done: u64, total: u64) {
         let now = Instant::now();
-        self.moved = now;
+        self.pace.done(done, now);
         (self.done, self.total) = (done, total);
         let shown = match self.loudness {
             Loudness::Quiet => false,
-            Loudness::Usual => self.terminal && (self.drawn || now - self.start >= QUICK),
+            Loudness::Usual => self.terminal && (self.drawn || self.pace.elapsed(now) >= QUICK),
             Loudness::Verbose => true,
         };
         let pause = if self.terminal { REDRAW } else { PLAIN };
-        let since = self.last.unwrap_or(self.start);
-        if !shown || (now - since < pause && done < total) {
+        let early = match self.last {
+            Some(last) => now - last < pause,
+            None => self.pace.elapsed(now) < pause,
+        };
+        if !shown || (early && done < total) {
             return;
         }
         self.last = Some(now);
-        let text = progress_text(done, total, now - self.start);
+        let rate = self.pace.rate(now, Duration::MAX);
+        let mut text = progress_text(done, total, rate);
+        if self.several && !self.file.is_empty() {
+            text = format!("{text}  {}", self.file);
+        }
         match self.terminal {
             true => self.draw(&text),
             false => self.line(&text),
@@ -199,22 +312,98 @@ impl Reporter {
     }
 }
 
+/// What an offer has, in a few words.
+pub(super) struct Summary<'a>(pub(super) &'a Offer);
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let offer = self.0;
+        if let [item] = &offer.items[..] {
+            let kind = match item.kind {
+                EntryKind::Folder => "folder ",
+                EntryKind::File | EntryKind::FolderEnd => "",
+                EntryKind::Text => return f.write_str("a text"),
+                EntryKind::Stream => {
+                    return write!(f, "'{}' of unknown length", Printable(&item.name));
+                }
+            };
+            write!(f, "{kind}'{}' ", Printable(&item.name))?;
+            if item.kind == EntryKind::Folder {
+                write!(f, "with {}", Counted(item.files, "file", item.complete))?;
+                return match item.bytes {
+                    Some(length) => write!(f, ", {}", bytes(length)),
+                    None => Ok(()),
+                };
+            }
+            return match item.bytes {
+                Some(length) => write!(f, "({length} bytes)"),
+                None => f.write_str("of unknown length"),
+            };
+        }
+        let counted = offer.items.iter().all(|item| item.complete);
+        write!(f, "{}", Counted(offer.files(), "file", counted))?;
+        let known = offer.items.iter().filter_map(|item| item.bytes);
+        let length = bytes(known.fold(0, u64::saturating_add));
+        match offer.bytes() {
+            Some(_) => write!(f, ", {length}"),
+            None => write!(f, ", {length} or more"),
+        }
+    }
+}
+
+/// A number of things; "at least" that when they are not all counted.
+pub(super) struct Counted(pub(super) u64, pub(super) &'static str, pub(super) bool);
+
+impl Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, thing, exact) = self;
+        let least = if *exact { "" } else { "at least " };
+        let plural = if *count == 1 { "" } else { "s" };
+        write!(f, "{least}{count} {thing}{plural}")
+    }
+}
+
 fn write(text: &str) {
     // Nobody is left to tell when standard error is gone.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// The front of `line` that fits `width` columns; all of it is ASCII but perhaps the program's name.
+/// The front of `line` that fits `width` columns.
 fn clipped(line: &str, width: usize) -> &str {
-    match line.char_indices().nth(width) {
-        Some((end, _)) => &line[..end],
-        None => line,
+    let mut used = 0;
+    for (at, char) in line.char_indices() {
+        used += columns(char);
+        if used > width {
+            return &line[..at];
+        }
+    }
+    line
+}
+
+/// How wide terminals draw a character: the blocks that are wide in Unicode's East Asian Width. One that
+/// is taken for narrower than it is may wrap the line, no more.
+fn columns(char: char) -> usize {
+    match char {
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1faff}'
+        | '\u{20000}'..='\u{3fffd}' => 2,
+        _ => 1,
     }
 }
 
-fn progress_text(done: u64, total: u64, elapsed: Duration) -> String {
-    let percent = done.saturating_mul(100) / total.max(1);
-    let rate = rate(done, elapsed);
+/// `total` is `u64::MAX` when it is not known, `rate` in bytes a second.
+fn progress_text(done: u64, total: u64, rate: u64) -> String {
+    if total == u64::MAX {
+        let stalled = if rate == 0 { ", stalled" } else { "" };
+        return format!("{}, {}/s{stalled}", bytes(done), bytes(rate));
+    }
+    let percent = u128::from(done) * 100 / u128::from(total.max(1));
     let left = match (total - done.min(total), rate) {
         (0, _) => String::new(),
         (_, 0) => ", stalled".to_string(),
@@ -222,12 +411,6 @@ fn progress_text(done: u64, total: u64, elapsed: Duration) -> String {
     };
     let (done, total, rate) = (bytes(done), bytes(total), bytes(rate));
     format!("{percent:3}%  {done} of {total}, {rate}/s{left}")
-}
-
-/// Bytes a second.
-fn rate(length: u64, time: Duration) -> u64 {
-    // The cast saturates, and loses what nobody reads.
-    (length as f64 / time.as_secs_f64().max(1e-6)) as u64
 }
 
 /// A number of bytes with a decimal unit.
@@ -263,28 +446,65 @@ fn clock(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transfer::Item;
 
     #[test]
     fn a_progress_line_gives_percent_rate_and_time_left() {
-        let text = |done, total, seconds| progress_text(done, total, Duration::from_secs(seconds));
         assert_eq!(
-            text(25_000_000, 100_000_000, 5),
+            progress_text(25_000_000, 100_000_000, 5_000_000),
             " 25%  25.0 MB of 100.0 MB, 5.0 MB/s, 0:15 left"
         );
-        assert_eq!(text(100, 100, 1), "100%  100 B of 100 B, 100 B/s");
-        assert_eq!(text(0, 100, 1), "  0%  0 B of 100 B, 0 B/s, stalled");
         assert_eq!(
-            text(1000, 2_000_000_000, 10),
+            progress_text(100, 100, 100),
+            "100%  100 B of 100 B, 100 B/s"
+        );
+        assert_eq!(
+            progress_text(0, 100, 0),
+            "  0%  0 B of 100 B, 0 B/s, stalled"
+        );
+        assert_eq!(
+            progress_text(1000, 2_000_000_000, 100),
             "  0%  1.0 kB of 2.0 GB, 100 B/s, 5555:33:10 left"
+        );
+        assert_eq!(progress_text(1000, u64::MAX, 100), "1.0 kB, 100 B/s");
+        assert_eq!(
+            progress_text(u64::MAX - 1, u64::MAX - 1, 0),
+            "100%  18446744.1 TB of 18446744.1 TB, 0 B/s"
         );
     }
 
     #[test]
-    fn the_pace_is_that_of_the_data_without_what_came_after_it() {
-        let mut reporter = Reporter::new("recv_r", Loudness::Quiet, true);
-        reporter.start = Instant::now() - Duration::from_secs(10);
-        reporter.moved = reporter.start + Duration::from_secs(2);
-        assert_eq!(reporter.pace(2_000_000), "2.0 s, 1.0 MB/s");
+    fn an_offer_is_summed_up_as_exactly_as_it_is_known() {
+        let item = |kind, name: &str, files, bytes, counted| Item {
+            kind,
+            name: name.as_bytes().to_vec(),
+            files,
+            bytes,
+            complete: counted,
+        };
+        let text = |items: &[Item]| {
+            let items = items.to_vec();
+            let offer = Offer {
+                items,
+                ..Offer::default()
+            };
+            Summary(&offer).to_string()
+        };
+        let file = item(EntryKind::File, "a\x1b", 1, Some(13), true);
+        let folder = item(EntryKind::Folder, "d", 120, Some(2_000), true);
+        let vast = item(EntryKind::Folder, "d", 9, Some(2_000), false);
+        let stream = item(EntryKind::Stream, "s", 1, None, true);
+        let note = item(EntryKind::Text, "", 0, Some(1), true);
+        assert_eq!(text(std::slice::from_ref(&file)), "'a\\x1b' (13 bytes)");
+        assert_eq!(
+            text(std::slice::from_ref(&folder)),
+            "folder 'd' with 120 files, 2.0 kB"
+        );
+        assert_eq!(text(&[vast]), "folder 'd' with at least 9 files, 2.0 kB");
+        assert_eq!(text(std::slice::from_ref(&stream)), "'s' of unknown length");
+        assert_eq!(text(&[note]), "a text");
+        assert_eq!(text(&[file.clone(), folder]), "121 files, 2.0 kB");
+        assert_eq!(text(&[file, stream]), "2 files, 13 B or more");
     }
 
     #[test]
@@ -306,6 +526,7 @@ mod tests {
     fn a_line_is_clipped_between_characters() {
         assert_eq!(clipped("abc", 3), "abc");
         assert_eq!(clipped("abc", 2), "ab");
-        assert_eq!(clipped("\u{d55c}\u{ae00}", 1), "\u{d55c}");
+        assert_eq!(clipped("\u{d55c}\u{ae00}", 3), "\u{d55c}");
+        assert_eq!(clipped("\u{d55c}\u{ae00}", 4), "\u{d55c}\u{ae00}");
     }
 }

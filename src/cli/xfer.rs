@@ -1,112 +1,49 @@
 //! `send_r` and `recv_r`: one program that receives when the file is `-`.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, IsTerminal, Write};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Read, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use super::args::{self, Flag, Takes, UsageError};
+use super::command::{self, Command, Job, What};
+use super::events::Events;
 use super::exit::{Exit, TABLE};
+use super::help::{HELP, USAGE};
+use super::outcome::{self, Subject};
 use super::progress::{Loudness, Reporter, STALL};
-use crate::client::{Cancel, Endpoint, Hosts, Wait, recv_file, send_file};
+use super::prompt;
+use super::secret::{self, Failure, Origin};
+use crate::client::{Accept, Argument, Cancel, Options, receive, send};
 use crate::sys::signal::{self, Termination};
-use crate::transfer::{Error, Place, Printable, Reason, Target, UserId};
+use crate::sys::term;
+use crate::transfer::tree::TEXT_MAX;
+use crate::transfer::{
+    Error, Event, Kind, Offer, Place, Printable, Reason, Report, Secret, Target,
+};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COPYRIGHT: &str = "Copyright (c) 2026, the p2pxfer authors; BSD-3-Clause";
-const USAGE: &str = "\
-usage: send_r [options] FILE USERID HOST PORT [v]
-       recv_r [options] - USERID HOST PORT [v]
-";
-const HELP: &str = "\
-Sends a file to whoever waits under USERID at the relay on HOST and PORT, or, when
-FILE is '-', waits there for a file. Start the receiver first. The relay only passes
-bytes on: neither it nor the line is kept from reading or changing them.
 
-  recv_r - alice relay.example 9000             on the one host
-  send_r photo.jpg alice relay.example 9000     on the other
-  recv_r -o photos - alice relay.example 9000   into the folder photos
-  recv_r -o - - alice relay.example 9000 | tar x
-
-HOST may name several relays, as in a.example,b.example:9001. The user id decides which
-one serves, and the next takes over when that is down: name the same ones on both hosts.
-A sender asks each of them; a receiver whose relay goes waits on at the next.
-
-options, anywhere on the line:
-  -v, --verbose      say every step; so does a 'v' as the last word
-  -q, --quiet        say nothing but errors
-      --wait[=SECS]  send_r: call all relays about once a second until a receiver is
-                     there, also while a relay is restarted; recv_r: wait for a
-                     sender no longer than SECS seconds in all
-      --timeout SECS give up when nothing moves for SECS seconds (default 60,
-                     0 for never); ten times as long for the receiver's verdict,
-                     behind data that may still be on its way; a relay has at
-                     most 30 seconds (10 of several) to accept a connection and
-                     to answer
-  -o, --output PLACE recv_r: a folder, a file, or '-' for standard output
-                     (default: the current folder)
-      --overwrite    recv_r: replace an existing file; without it the new one
-                     becomes 'NAME (1).EXT'
-      --version      show the version
-      --help         show this
-
-A file has 1 byte to 2047 MiB, and a name of at most 31 bytes: a longer one is cut.
-
-exit status:
-";
-
-const FLAGS: &[Flag] = &[
-    Flag::short(b'v', "verbose", Takes::Nothing),
-    Flag::short(b'q', "quiet", Takes::Nothing),
-    Flag::long("wait", Takes::MaybeValue),
-    Flag::long("timeout", Takes::Value),
-    Flag::short(b'o', "output", Takes::Value),
-    Flag::long("overwrite", Takes::Nothing),
-    Flag::long("version", Takes::Nothing),
-    Flag::long("help", Takes::Nothing),
-];
-
-/// Longest time that an option takes, in seconds: a hundred years.
-const LONGEST: u64 = 100 * 366 * 24 * 3600;
 /// How long an orderly end may take after a signal.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a message may take that nobody may read.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
-/// What the command line asks for.
-#[derive(Debug)]
-enum Command {
-    Help,
-    Version,
-    Run(Box<Job>),
-}
-
-#[derive(Debug)]
-struct Job {
-    endpoint: Endpoint,
-    loudness: Loudness,
-    what: What,
-}
-
-#[derive(Debug)]
-enum What {
-    Send(PathBuf),
-    Receive(Place),
-}
-
 /// The command.
 pub fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let program = program_name(args.next());
-    match parse(args) {
+    let variable = std::env::var_os(secret::VARIABLE);
+    match command::parse(args, variable.as_deref()) {
         Ok(Command::Help) => show(&program, &format!("{USAGE}\n{HELP}{TABLE}")),
         Ok(Command::Version) => show(&program, &format!("{program} {VERSION}\n{COPYRIGHT}\n")),
-        Ok(Command::Run(job)) => run(&program, &job),
+        Ok(Command::Run(job)) => run(&program, *job),
         Err(error) => {
             let _ = write!(io::stderr(), "{program}: {error}\n{USAGE}");
             Exit::Usage
@@ -136,194 +73,248 @@ fn show(program: &str, text: &str) -> Exit {
     }
 }
 
-fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
-    let args = args::parse(args, FLAGS)?;
-    let mut loudness = Loudness::Usual;
-    let mut wait = Wait::Usual;
-    let mut timeout = None;
-    let mut place = Place::default();
-    let mut receiving_only = None;
-    for (name, value) in &args.options {
-        let value = value.as_deref();
-        match *name {
-            "help" => return Ok(Command::Help),
-            "version" => return Ok(Command::Version),
-            "verbose" => loudness = Loudness::Verbose,
-            "quiet" => loudness = Loudness::Quiet,
-            "wait" if value.is_none() => wait = Wait::Forever,
-            "wait" => wait = Wait::For(seconds("--wait", value, 1)?),
-            "timeout" => timeout = Some(seconds("--timeout", value, 0)?),
-            "output" => {
-                receiving_only = Some("--output");
-                place.target = target(value.unwrap_or_default())?;
-            }
-            "overwrite" => {
-                receiving_only = Some("--overwrite");
-                place.overwrite = true;
-            }
-            _ => {}
-        }
-    }
-    let (words, last) = args.words.split_at(args.words.len().min(4));
-    let [file, user, host, port] = words else {
-        return Err(UsageError("FILE USERID HOST PORT are needed".into()));
+fn run(program: &str, mut job: Job) -> Exit {
+    // Before anything is opened here, which might get the number of a descriptor that was given.
+    let given = match job.secret.read() {
+        Ok(secret) => secret,
+        Err(failure) => return no_secret(program, &failure, 0),
     };
-    match last {
-        [] => {}
-        [word] if word == "v" || word == "V" => {
-            if loudness == Loudness::Usual {
-                loudness = Loudness::Verbose;
+    if job.text_from_stdin {
+        match text_from_stdin() {
+            Ok(text) => job.what = What::Send(vec![Argument::Text(text)]),
+            Err(text) => {
+                say(program, &text);
+                return Exit::Error(Kind::File);
             }
         }
-        [word, ..] => {
-            let word = Printable(word.as_encoded_bytes());
-            return Err(UsageError(format!("'{word}' is one word too many")));
-        }
     }
-    let what = match (file.as_os_str() == "-", receiving_only) {
-        (true, _) => What::Receive(place),
-        (false, None) => What::Send(file.into()),
-        (false, Some(option)) => {
-            let text = format!("{option} is for receiving: that takes '-' as FILE");
-            return Err(UsageError(text));
-        }
-    };
-    let mut endpoint = endpoint(user, host, port)?;
-    endpoint.wait = wait;
-    if let Some(timeout) = timeout {
-        endpoint.idle_timeout = (!timeout.is_zero()).then_some(timeout);
-    }
-    if let Some(timeout) = endpoint.idle_timeout {
-        endpoint.connect_timeout = endpoint.connect_timeout.min(timeout);
-    }
-    Ok(Command::Run(Box::new(Job {
-        endpoint,
-        loudness,
-        what,
-    })))
-}
-
-fn seconds(name: &str, value: Option<&OsStr>, least: u64) -> Result<Duration, UsageError> {
-    args::number(name, value, least..=LONGEST, "seconds").map(Duration::from_secs)
-}
-
-fn target(value: &OsStr) -> Result<Target, UsageError> {
-    match value.as_encoded_bytes() {
-        b"" => Err(UsageError("--output needs a folder, a file or '-'".into())),
-        // As a path it is a link to what the shell redirected to, which may be a file.
-        b"-" | b"/dev/stdout" => Ok(Target::Stdout),
-        _ => Ok(Target::Path(value.into())),
-    }
-}
-
-fn endpoint(user: &OsStr, host: &OsStr, port: &OsStr) -> Result<Endpoint, UsageError> {
-    let user =
-        UserId::new(user.as_encoded_bytes()).map_err(|error| UsageError(error.to_string()))?;
-    let hosts = host.to_str().unwrap_or_default().parse::<Hosts>();
-    let hosts =
-        hosts.map_err(|error| UsageError(format!("HOST '{}': {error}", args::shown(host))))?;
-    let port = args::number("PORT", Some(port), 1..=65535, "a number")?;
-    let port = u16::try_from(port).map_err(|error| UsageError(error.to_string()))?;
-    Ok(Endpoint::new(user, hosts, port))
-}
-
-fn run(program: &str, job: &Job) -> Exit {
     signal::fail_beyond_size_limit();
     let cancel = Cancel::new();
     let ended_by = match end_on_signals(program, &cancel) {
         Ok(ended_by) => ended_by,
         Err(error) => {
-            let _ = writeln!(
-                io::stderr(),
-                "{program}: cannot listen for signals: {}",
-                Reason(&error)
+            say(
+                program,
+                &format_args!("cannot listen for signals: {}", Reason(&error)),
             );
             return Exit::Failed;
         }
     };
-    if job.loudness == Loudness::Verbose {
+    if job.loudness == Loudness::Verbose && !job.json {
         let _ = write!(io::stderr(), "{program} {VERSION}\n{COPYRIGHT}\n");
     }
-    let to_stdout = matches!(&job.what, What::Receive(place) if place.target == Target::Stdout);
+    let receiving = matches!(job.what, What::Receive { .. });
+    let to_stdout =
+        matches!(&job.what, What::Receive { place, .. } if place.target == Target::Stdout);
     if to_stdout && io::stdout().is_terminal() {
         let text = "-o - is for a pipe or a file, not for a terminal: redirect standard output";
-        let _ = writeln!(io::stderr(), "{program}: {text}");
+        say(program, &text);
         return Exit::Usage;
     }
-    let receiving = matches!(job.what, What::Receive(_));
-    let reporter = Mutex::new(Reporter::new(program, job.loudness, receiving));
-    let reporter = Arc::new(reporter);
-    watch_for_stalls(&reporter);
-    let result = transfer(job, &cancel, &reporter);
-    let mut reporter = locked(&reporter);
-    let Err(error) = result else {
-        return Exit::Done;
+    let secret = match given.map_or_else(|| secret_of(&job, program, &cancel), |it| Ok(Some(it))) {
+        Ok(secret) => secret,
+        Err(failure) => return no_secret(program, &failure, ended_by.load(Ordering::Relaxed)),
     };
+    let voice = match job.json {
+        true => Voice::Json(Box::new(Events::new(to_stdout))),
+        false => Voice::Text(Box::new(Reporter::new(program, job.loudness, receiving))),
+    };
+    let teller = Arc::new(Mutex::new(Teller {
+        voice,
+        subject: Subject::default(),
+        receiving,
+    }));
+    watch_for_stalls(&teller);
+    let result = transfer(&job, secret, &cancel, &teller);
+    let mut teller = locked(&teller);
+    let error = match result {
+        Ok(report) => return teller.done(&report),
+        Err(error) => error,
+    };
+    let exit = Exit::from(&error);
     match (&error, ended_by.load(Ordering::Relaxed)) {
-        (Error::Cancelled, number @ 1..) => {
-            reporter.error(&format_args!("ended by signal {number}"));
-            Exit::Signal(number)
-        }
-        _ => {
-            match &error {
-                Error::UnsafeName { .. } => reporter.error(&format_args!(
-                    "{error}; -o FILE takes it under another name"
-                )),
-                _ => reporter.error(&error),
-            }
-            Exit::from(&error)
-        }
+        (Error::Cancelled, number @ 1..) => teller.error(
+            &format_args!("ended by signal {number}"),
+            Exit::Signal(number),
+        ),
+        (Error::UnsafeName { .. }, _) => teller.error(
+            &format_args!("{error}; -o FILE takes it under another name"),
+            exit,
+        ),
+        _ => teller.error(&error, exit),
     }
 }
 
 /// Keeps the line on a terminal true while no event comes; without a thread it is not.
-fn watch_for_stalls(reporter: &Arc<Mutex<Reporter>>) {
-    let reporter = Arc::downgrade(reporter);
+fn watch_for_stalls(teller: &Arc<Mutex<Teller>>) {
+    let teller = Arc::downgrade(teller);
     let _ = thread::Builder::new().spawn(move || {
-        while let Some(reporter) = reporter.upgrade() {
-            locked(&reporter).tick();
-            drop(reporter);
+        while let Some(teller) = teller.upgrade() {
+            if let Voice::Text(reporter) = &mut locked(&teller).voice {
+                reporter.tick();
+            }
+            drop(teller);
             thread::sleep(STALL);
         }
     });
 }
 
-fn locked(reporter: &Mutex<Reporter>) -> MutexGuard<'_, Reporter> {
-    reporter.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(teller: &Mutex<Teller>) -> MutexGuard<'_, Teller> {
+    teller.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn transfer(job: &Job, cancel: &Cancel, reporter: &Mutex<Reporter>) -> Result<(), Error> {
-    let mut observer = |event: crate::transfer::Event<'_>| {
-        locked(reporter).handle(&event);
-        ControlFlow::Continue(())
-    };
-    match &job.what {
-        What::Send(path) => {
-            let sent = send_file(&job.endpoint, path, cancel, &mut observer)?;
-            let (name, length) = (Printable(&sent.name), sent.length);
-            let mut reporter = locked(reporter);
-            let pace = reporter.pace(length);
-            reporter.result(&format_args!("sent '{name}' ({length} bytes, {pace})"));
-        }
-        What::Receive(place) => {
-            let received = recv_file(&job.endpoint, place, cancel, &mut observer)?;
-            let (name, length) = (Printable(&received.name), received.length);
-            let mut reporter = locked(reporter);
-            let pace = reporter.pace(length);
-            let path = match &received.path {
-                Some(path) => Printable(path.as_os_str().as_encoded_bytes()).to_string(),
-                None => "standard output".to_string(),
-            };
-            let kept = match received.renamed {
-                true => ", because the name is taken",
-                false => "",
-            };
-            reporter.result(&format_args!(
-                "received '{name}' ({length} bytes, {pace}) as {path}{kept}"
-            ));
+/// What a transfer says, and to whom.
+struct Teller {
+    voice: Voice,
+    subject: Subject,
+    receiving: bool,
+}
+
+enum Voice {
+    /// Lines of text on standard error, results on standard output.
+    Text(Box<Reporter>),
+    /// Objects.
+    Json(Box<Events>),
+}
+
+impl Teller {
+    fn handle(&mut self, event: &Event<'_>) {
+        self.subject.handle(event);
+        match (&mut self.voice, event) {
+            (Voice::Text(reporter), Event::Text { text }) => {
+                reporter.make_room();
+                if let Err(error) = outcome::write_text(text) {
+                    reporter.error(&format_args!("standard output: {}", Reason(&error)));
+                }
+            }
+            (Voice::Text(reporter), event) => reporter.handle(event),
+            (Voice::Json(events), event) => events.handle(event),
         }
     }
-    Ok(())
+
+    /// The end of a transfer that was brought to its end.
+    fn done(&mut self, report: &Report) -> Exit {
+        let exit = report.failure().map_or(Exit::Done, Exit::from);
+        match &mut self.voice {
+            Voice::Json(events) => events.done(report, exit.code()),
+            Voice::Text(reporter) => {
+                let pace = reporter.pace();
+                let sentence = self.subject.sentence(report, self.receiving, &pace);
+                reporter.result(&sentence);
+                // The files are there all the same.
+                let _ = outcome::write_paths(report);
+            }
+        }
+        exit
+    }
+
+    fn error(&mut self, text: &dyn Display, exit: Exit) -> Exit {
+        match &mut self.voice {
+            Voice::Text(reporter) => reporter.error(text),
+            Voice::Json(events) => events.error(text, exit.code()),
+        }
+        exit
+    }
+}
+
+/// The secret of the job, and the line for the other host when it is a new one.
+fn secret_of(job: &Job, program: &str, cancel: &Cancel) -> Result<Option<Secret>, Failure> {
+    match job.secret {
+        Origin::Question => secret::ask(&|| cancel.is_cancelled()).map(Some),
+        Origin::New => {
+            let (secret, words) = secret::new()?;
+            let [user, host, port] = &job.words;
+            let line = secret::line_to_paste(&words, user, host, port);
+            // It has a line to itself, so that all of that can be copied.
+            let text = format!("{program}: on the other host, with the name of a file:\n{line}\n");
+            io::stderr()
+                .write_all(text.as_bytes())
+                .map_err(|error| Failure::File(format!("standard error: {}", Reason(&error))))?;
+            Ok(Some(secret))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn no_secret(program: &str, failure: &Failure, signal: u8) -> Exit {
+    let (text, exit) = match failure {
+        Failure::File(text) => (text.clone(), Exit::Error(Kind::File)),
+        Failure::Usage(text) => (text.clone(), Exit::Usage),
+        Failure::Random(error) => {
+            let text = format!("the system gives no random bytes: {}", Reason(error));
+            (text, Exit::Failed)
+        }
+        Failure::Stopped => (format!("ended by signal {signal}"), Exit::Signal(signal)),
+    };
+    say(program, &text);
+    exit
+}
+
+fn say(program: &str, text: &dyn Display) {
+    let _ = writeln!(io::stderr(), "{program}: {text}");
+}
+
+/// The text on standard input, without the end of its last line.
+fn text_from_stdin() -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let read = io::stdin()
+        .lock()
+        .take(TEXT_MAX as u64 + 2)
+        .read_to_end(&mut bytes);
+    read.map_err(|error| format!("standard input: {}", Reason(&error)))?;
+    let text = String::from_utf8(bytes);
+    let mut text = text.map_err(|_| "standard input: --text takes UTF-8".to_string())?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    match text.len() {
+        0 => Err("standard input: there is no text".into()),
+        1..=TEXT_MAX => Ok(text),
+        _ => Err(format!(
+            "standard input: --text takes at most {TEXT_MAX} bytes: use --stdin"
+        )),
+    }
+}
+
+/// Asks whoever sits at the terminal, if somebody does, unless a secret verified the sender.
+fn asking(place: &Place, cancel: &Cancel, teller: &Arc<Mutex<Teller>>) -> Box<Accept> {
+    let (place, cancel, teller) = (place.clone(), cancel.clone(), Arc::clone(teller));
+    Box::new(move |offer: &Offer| {
+        if offer.verified || !prompt::is_possible() {
+            return true;
+        }
+        if let Voice::Text(reporter) = &mut locked(&teller).voice {
+            reporter.make_room();
+        }
+        prompt::ask(offer, &place, &|| cancel.is_cancelled())
+    })
+}
+
+fn transfer(
+    job: &Job,
+    secret: Option<Secret>,
+    cancel: &Cancel,
+    teller: &Arc<Mutex<Teller>>,
+) -> Result<Report, Error> {
+    let mut observer = |event: Event<'_>| {
+        locked(teller).handle(&event);
+        ControlFlow::Continue(())
+    };
+    let mut options = Options {
+        secret,
+        version1_only: job.version1_only,
+        reconnect: job.reconnect,
+        accept: None,
+    };
+    match &job.what {
+        What::Send(arguments) => send(&job.endpoint, &options, arguments, cancel, &mut observer),
+        What::Receive { place, yes } => {
+            if !yes {
+                options.accept = Some(asking(place, cancel, teller));
+            }
+            receive(&job.endpoint, &options, place, cancel, &mut observer)
+        }
+    }
 }
 
 /// Lets the first signal end the job in order, and by force when that takes too long; the second one
@@ -356,6 +347,7 @@ fn end_on_signals(program: &str, cancel: &Cancel) -> io::Result<Arc<AtomicU8>> {
 /// Ends the process whatever its main thread does: that one may hang, even in writing a message.
 fn end_by_force(program: &str, number: u8, cancel: &Cancel) {
     cancel.abandon();
+    term::restore();
     let text = format!("{program}: ended by signal {number} before all was in order\n");
     let (done, written) = mpsc::channel();
     let writer = thread::Builder::new().spawn(move || {

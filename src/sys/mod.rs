@@ -9,10 +9,11 @@
 //! | module | what it gives |
 //! |---|---|
 //! | `fs` | a folder that files are made, named and removed in; nothing is followed out of it |
+//! | `given` | a descriptor by its number, who may read a file, the room on a disk |
 //! | `net` | sockets: listen, connect with a way out, reset, what the kernel still holds |
 //! | `random` | bytes from the system's generator |
 //! | `signal` | waiting for the request to end; the limit on file sizes as an error |
-//! | `term` | the width of the terminal |
+//! | `term` | the width of the terminal; a question to its user, with or without echo |
 //!
 //! `linux` adds `epoll` and `pipe` on top, for the relay's epoll backend only.
 #![expect(
@@ -31,4 +32,4 @@ mod platform;
 #[cfg(all(target_os = "linux", feature = "libc"))]
 pub mod linux;
 
-pub use platform::{fs, net, random, signal, term};
+pub use platform::{fs, given, net, random, signal, term};

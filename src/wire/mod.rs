@@ -13,7 +13,7 @@ pub mod v2;
 pub use codec::Reader;
 pub use error::{HeaderError, HelloError, IdError, ProxyError};
 pub use hello::{HELLO_MAX, Hello, HelloReader, ID_MAX, Progress, Role, UserId};
-pub use text::Printable;
+pub use text::{Printable, misleads};
 
 /// Answer of the relay or of a receiver: go on.
 pub const YES: u8 = b'O';

@@ -29,8 +29,9 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// C1 controls, line separators, and what reorders or hides text (Unicode TR 36, section 2.5).
-fn misleads(char: char) -> bool {
+/// Whether a character is a C1 control, a line separator, or reorders or hides text (Unicode TR 36,
+/// section 2.5). All such are below U+10000.
+pub fn misleads(char: char) -> bool {
     matches!(char,
         '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')

@@ -66,16 +66,17 @@ fn on_a_terminal_one_line_is_redrawn() {
     let (relay, to) = (Relay::start("threads", &[]), TempDir::new());
     let shown = to.path().join("shown");
     let target = to.path().join("file.bin");
-    let mut receive = with_words(command("recv_r"), "-", relay.address, &[]);
+    let mut receive = with_words(command("recv_r"), "-", relay.address, &["-y"]);
     receive.arg("-o").arg(&target);
     let receiver = listen(&relay, on_a_terminal(&receive, &shown));
     send_steadily(&relay);
     let end = receiver.end();
     assert_eq!(end.status, 0, "{end:?}");
     let shown = std::fs::read_to_string(shown).unwrap();
-    // What it waits for, the line that was redrawn, and the result.
+    // What it waits for, the line that was redrawn, the result, and the path.
     let lines: Vec<_> = shown.split("\r\n").collect();
-    assert_eq!(lines.len(), 4, "{shown:?}");
+    assert_eq!(lines.len(), 5, "{shown:?}");
+    assert_eq!(lines[3], target.to_str().unwrap());
     assert_eq!(lines[0], "recv_r: waiting for a sender");
     let drawn: Vec<_> = lines[1]
         .split('\r')
@@ -108,7 +109,7 @@ fn a_stall_is_shown_though_nothing_happens() {
     }
     let (relay, to) = (Relay::start("threads", &[]), TempDir::new());
     let shown = to.path().join("shown");
-    let mut receive = with_words(command("recv_r"), "-", relay.address, &[]);
+    let mut receive = with_words(command("recv_r"), "-", relay.address, &["-y"]);
     receive.arg("-o").arg(to.path());
     let receiver = listen(&relay, on_a_terminal(&receive, &shown));
     let mut sender = played::sender(&relay);

@@ -97,7 +97,8 @@ fn a_file_crosses_and_each_side_says_so_in_one_line() {
         received.1
     );
     assert_eq!(received.1.lines().count(), 1);
-    assert!(sent.2.is_empty() && received.2.is_empty());
+    assert!(sent.2.is_empty());
+    assert_eq!(received.2, b"in/hello.txt\n");
 }
 
 #[test]
@@ -229,11 +230,11 @@ fn each_failure_before_the_meeting_has_its_status_and_its_message() {
         (&["a", "", "127.0.0.1", "1"], 2, "user id is empty"),
         (&["a", "a$b", "127.0.0.1", "1"], 2, "holds a '$'"),
         (&["a", &long, "127.0.0.1", "1"], 2, "longer than 255"),
-        (&["a", "b", "127.0.0.1", "1", "w"], 2, "one word too many"),
+        (&["a", "b", "127.0.0.1", "1", "w"], 2, "PORT takes a number"),
         (
             &["a", "b", "127.0.0.1", "1", "v", "v"],
             2,
-            "one word too many",
+            "PORT takes a number",
         ),
         (
             &["a", "b", "127.0.0.1", "1", "-o", "x"],

@@ -1,6 +1,7 @@
 //! The standard library alone.
 
 pub mod fs;
+pub mod given;
 pub mod net;
 pub mod random;
 pub mod signal;

@@ -1,6 +1,7 @@
 //! Unix by way of the `libc` crate.
 
 pub mod fs;
+pub mod given;
 pub mod net;
 pub mod random;
 pub mod signal;
