@@ -185,8 +185,7 @@ fn open_folder(path: &Path) -> Result<Arc<Dir>, Error> {
     let open = || {
         let dir = Dir::open(path)?;
         let probe = part::part_name(OsStr::new("p2pxfer"))?;
-        drop(dir.create_private(&probe)?);
-        dir.remove(&probe)?;
+        drop(dir.probe(&probe)?);
         Ok(Arc::new(dir))
     };
     open().map_err(|error| Error::file(path, error))

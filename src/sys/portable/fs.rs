@@ -41,23 +41,23 @@ impl Dir {
         options.write(true).create_new(true).open(self.at(name)?)
     }
 
-    /// Makes a file for writing, with the permissions of one that a program makes without a thought.
+    /// An empty file without a name, with the permissions of one that a program makes in this folder
+    /// without a thought. It is called `name` for a moment.
     ///
     /// # Errors
-    /// `AlreadyExists` when the name is taken, be it by a symbolic link.
-    pub fn create_ordinary(&self, name: &OsStr) -> io::Result<File> {
-        File::create_new(self.at(name)?)
+    /// When the folder takes no file.
+    pub fn probe(&self, name: &OsStr) -> io::Result<File> {
+        let file = File::create_new(self.at(name)?)?;
+        self.remove(name)?;
+        Ok(file)
     }
 
     /// Gives `file` the permissions of a file that a program makes in this folder without a thought.
-    /// They are read off an empty file made as `probe` and removed again.
     ///
     /// # Errors
     /// When `probe` cannot be made, or the permissions cannot be changed.
     pub fn share(&self, file: &File, probe: &OsStr) -> io::Result<()> {
-        let example = self.create_ordinary(probe)?;
-        self.remove(probe)?;
-        file.set_permissions(example.metadata()?.permissions())
+        file.set_permissions(self.probe(probe)?.metadata()?.permissions())
     }
 
     /// Renames `from`, replacing a file or a link called `to`, never a folder.

@@ -2,7 +2,7 @@
 
 mod entry;
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd};
@@ -47,24 +47,28 @@ impl Dir {
         self.create(name, 0o600)
     }
 
-    /// Makes a file for writing, with the permissions of one that a program makes without a thought.
+    /// An empty file without a name, with the permissions of one that a program makes in this folder
+    /// without a thought. Where files need names it is called `name` for a moment.
     ///
     /// # Errors
-    /// `AlreadyExists` when the name is taken, be it by a symbolic link.
-    pub fn create_ordinary(&self, name: &OsStr) -> io::Result<File> {
-        self.create(name, 0o666)
+    /// When the folder takes no file.
+    pub fn probe(&self, name: &OsStr) -> io::Result<File> {
+        #[cfg(target_os = "linux")]
+        if let Ok(file) = self.create_at(c".", libc::O_WRONLY | libc::O_TMPFILE, 0o666) {
+            return Ok(file);
+        }
+        let file = self.create(name, 0o666)?;
+        self.remove(name)?;
+        Ok(file)
     }
 
     /// Gives `file` the permissions of a file that a program makes in this folder without a thought.
-    /// They are read off an empty file made as `probe` and removed again: asking the umask means to
-    /// change it for the whole process.
+    /// They are read off a [`Dir::probe`]: asking the umask means to change it for the whole process.
     ///
     /// # Errors
     /// When `probe` cannot be made, or the permissions cannot be changed.
     pub fn share(&self, file: &File, probe: &OsStr) -> io::Result<()> {
-        let example = self.create_ordinary(probe)?;
-        self.remove(probe)?;
-        file.set_permissions(example.metadata()?.permissions())
+        file.set_permissions(self.probe(probe)?.metadata()?.permissions())
     }
 
     /// Renames `from`, replacing a file or a link called `to`, never a folder.
@@ -117,9 +121,12 @@ impl Dir {
     }
 
     fn create(&self, name: &OsStr, mode: libc::c_uint) -> io::Result<File> {
-        let name = single(name)?;
-        let flags =
-            libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
+        self.create_at(&single(name)?, flags, mode)
+    }
+
+    fn create_at(&self, name: &CStr, flags: libc::c_int, mode: libc::c_uint) -> io::Result<File> {
+        let flags = flags | libc::O_CLOEXEC;
         // SAFETY: the name ends in a NUL and outlives the call.
         let descriptor =
             check(unsafe { libc::openat(self.folder.as_raw_fd(), name.as_ptr(), flags, mode) })?;

@@ -79,7 +79,7 @@ impl Dir {
             Access::Create | Access::Existing => 0,
         };
         // Nothing that is planted there may keep the open waiting.
-        let flags = libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+        let flags = libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = self.open_at(&text, flags | made | append)?;
         let metadata = file.metadata()?;
         let wrong = |why| Err(io::Error::other(why));
@@ -118,7 +118,7 @@ impl Dir {
     /// # Errors
     /// Also when it is a link, or not regular.
     pub fn open_regular(&self, name: &OsStr) -> io::Result<File> {
-        let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+        let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
         regular(self.open_at(&single(name)?, flags)?)
     }
 
@@ -145,7 +145,7 @@ impl Dir {
     /// # Errors
     /// `PermissionDenied` when the folder may not be listed, and what the system says.
     pub fn handle(&self) -> io::Result<Option<File>> {
-        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY;
         self.open_at(c".", flags).map(Some)
     }
 
@@ -159,22 +159,17 @@ impl Dir {
         (stat.f_bavail as u64).checked_mul(stat.f_frsize as u64)
     }
 
-    pub(super) fn open_at(&self, name: &CStr, flags: libc::c_int) -> io::Result<File> {
-        let mode: libc::c_uint = 0o600;
-        // SAFETY: the name ends in a NUL and outlives the call.
-        let descriptor =
-            check(unsafe { libc::openat(self.folder.as_raw_fd(), name.as_ptr(), flags, mode) });
-        let descriptor = descriptor.map_err(|error| match error.raw_os_error() {
+    fn open_at(&self, name: &CStr, flags: libc::c_int) -> io::Result<File> {
+        let opened = self.create_at(name, flags, 0o600);
+        opened.map_err(|error| match error.raw_os_error() {
             Some(libc::ELOOP) if flags & libc::O_NOFOLLOW != 0 => {
                 io::Error::other("is a symbolic link: remove it")
             }
             _ => error,
-        })?;
-        // SAFETY: the descriptor is new and nobody else's.
-        Ok(unsafe { File::from_raw_fd(descriptor) })
+        })
     }
 
-    pub(super) fn folder_by_steps(&self, path: &[OsString]) -> io::Result<Self> {
+    fn folder_by_steps(&self, path: &[OsString]) -> io::Result<Self> {
         let mut at = self.folder.try_clone()?;
         for name in path {
             let here = Self { folder: at };

@@ -77,18 +77,19 @@ impl Waiting {
         if !self.is_journaled() {
             return;
         }
-        let remove = || {
-            let (part, journal) = (self.part_name()?, self.journal_name()?);
-            for name in [&part, &journal] {
-                // Kept open, and so locked, until it is gone.
-                let _held = folder.dir.open_private(name, Access::Existing)?;
-                #[cfg(windows)]
-                drop(_held);
-                folder.dir.remove(name)?;
-            }
-            io::Result::Ok(())
+        let remove = |name: io::Result<OsString>| {
+            let name = name?;
+            // Kept open, and so locked, until it is gone, where that can be.
+            let held = folder.dir.open_private(&name, Access::Existing)?;
+            let _held = (!cfg!(windows)).then_some(held);
+            folder.dir.remove(&name)
         };
-        let _ = remove();
+        for name in [self.part_name(), self.journal_name()] {
+            match remove(name) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                _ => {}
+            }
+        }
     }
 }
 
