@@ -6,6 +6,7 @@
 //! of a wipe, and so is the old place of a value that was moved.
 
 pub mod aead;
+pub mod blake3;
 pub mod chacha20;
 pub mod ct;
 pub mod hkdf;

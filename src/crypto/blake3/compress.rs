@@ -1,0 +1,180 @@
+//! The compression function of the BLAKE3 paper, one block at a time, and what it makes of a chunk and of a
+//! parent.
+
+/// A chaining value: what a chunk or a subtree comes down to.
+pub(super) type Node = [u32; 8];
+
+/// Bytes of a block.
+pub(super) const BLOCK: usize = 64;
+/// Bytes of a chunk, the leaf of the tree.
+pub(super) const CHUNK: usize = 1024;
+
+// The domain flags of plain hashing.
+pub(super) const CHUNK_START: u32 = 1;
+pub(super) const CHUNK_END: u32 = 2;
+pub(super) const PARENT: u32 = 4;
+pub(super) const ROOT: u32 = 8;
+
+/// The initial chaining value: that of SHA-256.
+pub(super) const INITIAL: Node = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// What a block of a chunk or of a parent is compressed with, beside its words.
+#[derive(Clone, Copy)]
+pub(super) struct Setting {
+    /// The number of the chunk; 0 for a parent.
+    pub(super) counter: u64,
+    /// Bytes of the block that count.
+    pub(super) length: u32,
+    pub(super) flags: u32,
+}
+
+impl Setting {
+    /// As the last four words of the state.
+    pub(super) fn words(self) -> [u32; 4] {
+        let counter = self.counter;
+        [
+            counter as u32,
+            (counter >> 32) as u32,
+            self.length,
+            self.flags,
+        ]
+    }
+}
+
+/// The chaining value of one chunk of at most `CHUNK` bytes, or the root if `last` says so.
+pub(super) fn chunk(bytes: &[u8], counter: u64, last: u32) -> Node {
+    let mut node = INITIAL;
+    let mut rest = bytes;
+    let mut flags = CHUNK_START;
+    loop {
+        // An empty message is one block without a byte.
+        let (block, behind) = rest.split_at(rest.len().min(BLOCK));
+        if behind.is_empty() {
+            flags |= CHUNK_END | last;
+        }
+        let setting = Setting {
+            counter,
+            length: block.len() as u32,
+            flags,
+        };
+        node = compress(&node, &words(block), setting);
+        if behind.is_empty() {
+            return node;
+        }
+        (rest, flags) = (behind, 0);
+    }
+}
+
+/// The chaining value over two others, or the root if `last` says so.
+pub(super) fn parent(left: &Node, right: &Node, last: u32) -> Node {
+    let mut words = [0; 16];
+    words[..8].copy_from_slice(left);
+    words[8..].copy_from_slice(right);
+    let setting = Setting {
+        counter: 0,
+        length: BLOCK as u32,
+        flags: PARENT | last,
+    };
+    compress(&INITIAL, &words, setting)
+}
+
+/// The words of a block of at most `BLOCK` bytes; zeros where it ends early.
+fn words(block: &[u8]) -> [u32; 16] {
+    let mut padded = [0; BLOCK];
+    padded[..block.len()].copy_from_slice(block);
+    let mut words = [0; 16];
+    for (word, bytes) in words.iter_mut().zip(padded.chunks_exact(4)) {
+        *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    }
+    words
+}
+
+fn compress(node: &Node, words: &[u32; 16], setting: Setting) -> Node {
+    mix(node, words, setting.words())
+}
+
+/// Seven rounds, and the output cut to 32 bytes. No branch and no loop over rounds: that lets the compiler run several
+/// of these side by side, one in each lane of a vector.
+#[inline(always)]
+pub(super) fn mix(node: &Node, words: &[u32; 16], setting: [u32; 4]) -> Node {
+    let [n0, n1, n2, n3, n4, n5, n6, n7] = *node;
+    let [i0, i1, i2, i3, ..] = INITIAL;
+    let [s0, s1, s2, s3] = setting;
+    let mut v = [
+        n0, n1, n2, n3, n4, n5, n6, n7, i0, i1, i2, i3, s0, s1, s2, s3,
+    ];
+    round(&mut v, words, &ORDER[0]);
+    round(&mut v, words, &ORDER[1]);
+    round(&mut v, words, &ORDER[2]);
+    round(&mut v, words, &ORDER[3]);
+    round(&mut v, words, &ORDER[4]);
+    round(&mut v, words, &ORDER[5]);
+    round(&mut v, words, &ORDER[6]);
+    [
+        v[0] ^ v[8],
+        v[1] ^ v[9],
+        v[2] ^ v[10],
+        v[3] ^ v[11],
+        v[4] ^ v[12],
+        v[5] ^ v[13],
+        v[6] ^ v[14],
+        v[7] ^ v[15],
+    ]
+}
+
+/// First the columns of the state, then its diagonals.
+#[inline(always)]
+fn round(v: &mut [u32; 16], m: &[u32; 16], order: &[usize; 16]) {
+    quarter(v, [0, 4, 8, 12], m[order[0]], m[order[1]]);
+    quarter(v, [1, 5, 9, 13], m[order[2]], m[order[3]]);
+    quarter(v, [2, 6, 10, 14], m[order[4]], m[order[5]]);
+    quarter(v, [3, 7, 11, 15], m[order[6]], m[order[7]]);
+    quarter(v, [0, 5, 10, 15], m[order[8]], m[order[9]]);
+    quarter(v, [1, 6, 11, 12], m[order[10]], m[order[11]]);
+    quarter(v, [2, 7, 8, 13], m[order[12]], m[order[13]]);
+    quarter(v, [3, 4, 9, 14], m[order[14]], m[order[15]]);
+}
+
+/// The function G.
+#[inline(always)]
+fn quarter(v: &mut [u32; 16], [a, b, c, d]: [usize; 4], x: u32, y: u32) {
+    v[a] = v[a].wrapping_add(v[b]).wrapping_add(x);
+    v[d] = (v[d] ^ v[a]).rotate_right(16);
+    v[c] = v[c].wrapping_add(v[d]);
+    v[b] = (v[b] ^ v[c]).rotate_right(12);
+    v[a] = v[a].wrapping_add(v[b]).wrapping_add(y);
+    v[d] = (v[d] ^ v[a]).rotate_right(8);
+    v[c] = v[c].wrapping_add(v[d]);
+    v[b] = (v[b] ^ v[c]).rotate_right(7);
+}
+
+/// For each round, which word goes where: each is the permutation of the one before.
+const ORDER: [[usize; 16]; 7] = {
+    let mut order = [[0; 16]; 7];
+    let mut round = 0;
+    while round < 7 {
+        let mut i = 0;
+        while i < 16 {
+            order[round][i] = if round == 0 {
+                i
+            } else {
+                order[round - 1][PERMUTATION[i]]
+            };
+            i += 1;
+        }
+        round += 1;
+    }
+    order
+};
+
+/// The words of a round, by their places in the round before.
+const PERMUTATION: [usize; 16] = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8];
