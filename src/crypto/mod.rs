@@ -8,11 +8,15 @@
 pub mod aead;
 pub mod blake3;
 pub mod chacha20;
+pub mod cpace;
 pub mod ct;
 pub mod hkdf;
 pub mod hmac;
 pub mod poly1305;
 pub mod sha2;
+pub mod x25519;
+
+mod field25519;
 
 #[cfg(test)]
 mod hex;
