@@ -69,7 +69,7 @@ bench: ## measure against HAProxy, nginx, socat, and the design of 2013 (BENCH_A
 	$(CARGO) bench --locked --bench speed -- $(BENCH_ARGS); \
 	$(CARGO) bench --locked --bench relay -- $(BENCH_ARGS)
 
-bench-crypto: ## measure the cryptography against OpenSSL
+bench-crypto: ## measure the cryptography against OpenSSL and b3sum
 	$(CARGO) bench --quiet --locked --bench crypto
 
 gates: ## what the relay promises under load and attack, each figure against its limit (minutes)

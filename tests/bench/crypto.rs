@@ -3,14 +3,20 @@
 //! A row measures ours and its rival in turn, so that both see the same machine, and compares the medians.
 //! Ends with 1 when a row is below its limit.
 
+use std::fs::{self, File};
 use std::hint::black_box;
-use std::process::{Command, ExitCode, Stdio};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use p2pxfer::crypto::aead;
+use p2pxfer::crypto::blake3;
 use p2pxfer::crypto::chacha20::ChaCha20;
+use p2pxfer::crypto::cpace::{Initiator, Responder};
 use p2pxfer::crypto::poly1305::Poly1305;
 use p2pxfer::crypto::sha2::sha512;
+use p2pxfer::crypto::x25519;
 
 /// Bytes of a message: the largest record of version 2.
 const SIZE: usize = 65536;
@@ -18,6 +24,11 @@ const SIZE: usize = 65536;
 const TURNS: usize = 3;
 /// How long a turn of ours takes; `openssl speed` is told the same.
 const TURN: Duration = Duration::from_secs(1);
+
+/// How long both sides of a handshake may take together.
+const HANDSHAKE: Duration = Duration::from_millis(1);
+/// Bytes of the file that is hashed.
+const FILE_SIZE: usize = 512 << 20;
 
 /// Something of ours, beside the same thing of others.
 struct Row<'a> {
@@ -37,6 +48,7 @@ struct Rival<'a> {
 }
 
 fn main() -> ExitCode {
+    let file = Scratch::new();
     let key = aead::Key::from([7; aead::KEY_SIZE]);
     let rows = [
         Row {
@@ -104,11 +116,21 @@ fn main() -> ExitCode {
             rival: openssl("sha512"),
             least: None,
         },
+        Row {
+            what: "BLAKE3, a file",
+            ours: Box::new(|| file.speed(hash_file)),
+            rival: Rival {
+                name: "b3sum",
+                speed: Box::new(|| b3sum(&file.0, &["--version"]).map(|_| file.speed(b3sum_file))),
+            },
+            least: Some(0.35),
+        },
     ];
     let mut reached = true;
     for row in &rows {
         reached &= row.run();
     }
+    reached &= handshake();
     if reached {
         ExitCode::SUCCESS
     } else {
@@ -142,6 +164,105 @@ impl Row<'_> {
         );
         verdict != "FAIL"
     }
+}
+
+/// A file in memory.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        let name = format!("p2pxfer-bench-{}", process::id());
+        let path = Path::new("/dev/shm").join(name);
+        let text: Vec<u8> = (0..FILE_SIZE).map(|i| (i * 7 + (i >> 8)) as u8).collect();
+        let scratch = Self(path);
+        fs::write(&scratch.0, text).expect("memory for the file");
+        assert!(
+            b3sum(&scratch.0, &["--version"]).is_none()
+                || hash_file(&scratch.0) == b3sum_file(&scratch.0),
+            "b3sum finds another hash"
+        );
+        scratch
+    }
+
+    /// Bytes a second.
+    fn speed(&self, hash: impl Fn(&Path) -> String) -> f64 {
+        let begun = Instant::now();
+        black_box(hash(&self.0));
+        FILE_SIZE as f64 / begun.elapsed().as_secs_f64()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The hash of a file, as `b3sum` prints it.
+fn hash_file(path: &Path) -> String {
+    let mut file = File::open(path).expect("the file is there");
+    let mut hasher = blake3::Hasher::new();
+    let mut text = vec![0; SIZE];
+    loop {
+        let read = file.read(&mut text).expect("memory can be read");
+        if read == 0 {
+            let hash = hasher.finish();
+            return hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        }
+        hasher.update(&text[..read]);
+    }
+}
+
+fn b3sum_file(path: &Path) -> String {
+    let said = b3sum(path, &["--num-threads", "1", "--no-names"]);
+    said.expect("it is installed").trim().to_owned()
+}
+
+/// What b3sum says; `None` where it is missing.
+fn b3sum(path: &Path, options: &[&str]) -> Option<String> {
+    let output = Command::new("b3sum")
+        .args(options)
+        .arg(path)
+        .output()
+        .ok()?;
+    String::from_utf8(output.stdout).ok()
+}
+
+/// Measures both sides' CPace, and X25519 alone; whether the limit is kept.
+fn handshake() -> bool {
+    let (ci, sid) = ([3; 100], [4; 32]);
+    let both = each(|| {
+        let (initiator, ya) = Initiator::new(b"secret", &ci, &sid, b"", [1; 32]);
+        let (theirs, yb) = Responder::respond(b"secret", &ci, &sid, &ya, b"", b"", [2; 32])
+            .expect("an honest share");
+        let ours = initiator.finish(&yb, b"").expect("an honest share");
+        assert!(ours.confirms(theirs.own()) && theirs.confirms(ours.own()));
+    });
+    let once = each(|| {
+        black_box(x25519::public(black_box(&[5; 32])));
+    });
+    let micro = |time: Duration| format!("{:6.0} us", time.as_secs_f64() * 1e6);
+    println!("      {:<26}{}", "X25519", micro(once));
+    let verdict = if both < HANDSHAKE { "PASS" } else { "FAIL" };
+    println!(
+        "{verdict}  {:<26}{}, at most{}",
+        "CPace, both sides",
+        micro(both),
+        micro(HANDSHAKE),
+    );
+    both < HANDSHAKE
+}
+
+/// What a job takes each time, over one turn.
+fn each(mut job: impl FnMut()) -> Duration {
+    job();
+    let begun = Instant::now();
+    let mut done = 0;
+    while begun.elapsed() < TURN {
+        job();
+        done += 1;
+    }
+    begun.elapsed() / done
 }
 
 fn giga(speed: f64) -> String {
