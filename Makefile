@@ -112,7 +112,7 @@ lint: ## clippy, every warning an error
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 
-vectors: ## replay the exchanges recorded in 2013, and run the vectors of Wycheproof (VECTORS=FOLDER)
+vectors: ## replay the exchanges recorded in 2013, and run the vectors of Wycheproof, BLAKE3, CPace (VECTORS=FOLDER)
 	mkdir -p $(TARGET)
 	$(PYTHON) tests/legacy/from_json.py $(VECTORS)/v1/transcripts.json > $(TARGET)/exchanges.txt
 	P2PXFER_EXCHANGES=$(TARGET)/exchanges.txt $(CARGO) test --release --locked --test legacy
