@@ -28,6 +28,11 @@ pub(crate) const JOBS: &[Job] = &[
         work: derived,
         reports: Reports::Some,
     },
+    Job {
+        name: "planted: a branch on what x25519 made",
+        work: multiplied,
+        reports: Reports::Some,
+    },
 ];
 
 fn branch() {
@@ -60,5 +65,14 @@ fn derived() {
     let key = p2pxfer::crypto::hkdf::extract(b"salt", &secret);
     if key.expose()[63] > 7 {
         black_box(&key);
+    }
+}
+
+fn multiplied() {
+    let mut scalar = black_box([1; 32]);
+    hide(&mut scalar);
+    let point = p2pxfer::crypto::x25519::public(&scalar);
+    if point[31] > 7 {
+        black_box(&point);
     }
 }

@@ -1,11 +1,13 @@
 //! `make oracle`: the cryptography beside that of others, over inputs that nobody chose.
 //!
-//! Every primitive sees every length from 0 to 1100 at every alignment, every split of every length,
-//! and its share of a million random inputs. The two arguments are a seed and the number of random inputs.
+//! Every primitive of a text sees every length from 0 to 1100 at every alignment, every split of every
+//! length, and each its share of a million random inputs. The two arguments are a seed and the number of random inputs.
 
+mod agree;
 mod input;
 mod seal;
 mod sha;
+mod tree;
 
 use std::env;
 use std::process::ExitCode;
@@ -18,32 +20,60 @@ struct Primitive {
     name: &'static str,
     /// Whether both make the same of an input.
     agree: fn(&Input) -> bool,
+    /// Whether it goes through the lengths, the alignments and the splits, or is too slow, or takes no text.
+    lengths: bool,
 }
 
-const PRIMITIVES: [Primitive; 6] = [
+const PRIMITIVES: [Primitive; 10] = [
     Primitive {
         name: "sha512",
         agree: sha::sha512,
+        lengths: true,
     },
     Primitive {
         name: "hmac-sha512",
         agree: sha::hmac,
+        lengths: true,
     },
     Primitive {
         name: "hkdf-sha512",
         agree: sha::hkdf,
+        lengths: true,
     },
     Primitive {
         name: "chacha20",
         agree: seal::chacha20,
+        lengths: true,
     },
     Primitive {
         name: "poly1305",
         agree: seal::poly1305,
+        lengths: true,
     },
     Primitive {
         name: "aead",
         agree: seal::aead,
+        lengths: true,
+    },
+    Primitive {
+        name: "blake3",
+        agree: tree::blake3,
+        lengths: true,
+    },
+    Primitive {
+        name: "blake3 groups",
+        agree: tree::groups,
+        lengths: false,
+    },
+    Primitive {
+        name: "x25519",
+        agree: agree::x25519,
+        lengths: false,
+    },
+    Primitive {
+        name: "cpace",
+        agree: agree::cpace,
+        lengths: false,
     },
 ];
 
@@ -64,10 +94,10 @@ fn main() -> ExitCode {
         let seconds = begun.elapsed().as_secs_f64();
         match &outcome {
             Ok(count) => println!(
-                "agree   {:<12} {count:>8} inputs  {seconds:5.1} s",
+                "agree   {:<13} {count:>8} inputs  {seconds:5.1} s",
                 primitive.name
             ),
-            Err(input) => println!("DIFFER  {:<12} {input}", primitive.name),
+            Err(input) => println!("DIFFER  {:<13} {input}", primitive.name),
         }
         agreed &= outcome.is_ok();
     }
@@ -92,7 +122,7 @@ impl Primitive {
         };
         // The page begins at a multiple of 64, so that the offset is the alignment.
         let mut page = input::Page::new();
-        for length in 0..=MOST {
+        for length in (0..=MOST).filter(|_| self.lengths) {
             random.fill(page.bytes());
             let mut seed = [0; SEED_SIZE];
             random.fill(&mut seed);
