@@ -41,6 +41,12 @@ impl From<[u8; KEY_SIZE]> for Key {
     }
 }
 
+impl From<Secret<KEY_SIZE>> for Key {
+    fn from(secret: Secret<KEY_SIZE>) -> Self {
+        Self(secret)
+    }
+}
+
 impl Key {
     /// Encrypts a text where it stands, and returns the tag over it and the additional data. A nonce must not
     /// come twice with one key.
@@ -105,4 +111,88 @@ fn end(mut tag: Poly1305, additional: usize, text: usize) -> [u8; TAG_SIZE] {
     tag.update(&(additional as u64).to_le_bytes());
     tag.update(&(text as u64).to_le_bytes());
     tag.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONCE: [u8; NONCE_SIZE] = [3; NONCE_SIZE];
+
+    fn text(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i * 11 / 3) as u8).collect()
+    }
+
+    /// Section 2.8 as it is written, without strides.
+    fn written_out(key: &[u8; KEY_SIZE], additional: &[u8], text: &mut [u8]) -> [u8; TAG_SIZE] {
+        let cipher = ChaCha20::new(key, &NONCE);
+        let mut once = [0; poly1305::KEY_SIZE];
+        cipher.apply(0, &mut once);
+        cipher.apply(1, text);
+        let mut all = additional.to_vec();
+        all.resize(all.len().next_multiple_of(16), 0);
+        all.extend_from_slice(text);
+        all.resize(all.len().next_multiple_of(16), 0);
+        all.extend((additional.len() as u64).to_le_bytes());
+        all.extend((text.len() as u64).to_le_bytes());
+        let mut tag = Poly1305::new(&once);
+        tag.update(&all);
+        tag.finish()
+    }
+
+    #[test]
+    fn every_length_is_sealed_as_the_standard_is_written_and_opens_again() {
+        let bytes = [8; KEY_SIZE];
+        let key = Key::from(bytes);
+        let lengths = (0..=1100).chain([STRIDE - 1, STRIDE, STRIDE + 1, 3 * STRIDE + 77, 65_536]);
+        for length in lengths {
+            let plain = text(length);
+            let additional = text(length % 40);
+            let mut expected = plain.clone();
+            let expected_tag = written_out(&bytes, &additional, &mut expected);
+            let mut sealed = plain.clone();
+            let tag = key.seal(&NONCE, &additional, &mut sealed);
+            assert_eq!((&sealed, tag), (&expected, expected_tag), "{length} bytes");
+            assert_eq!(key.open(&NONCE, &additional, &mut sealed, &tag), Ok(()));
+            assert_eq!(sealed, plain, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn nothing_that_was_changed_opens_and_nothing_of_it_is_decrypted() {
+        let key = Key::from([8; KEY_SIZE]);
+        let additional = *b"length";
+        let mut sealed = text(100);
+        let tag = key.seal(&NONCE, &additional, &mut sealed);
+        let refused = |key: &Key, nonce, additional: &[u8], sealed: &[u8], tag| {
+            let mut text = sealed.to_vec();
+            assert_eq!(key.open(&nonce, additional, &mut text, &tag), Err(Forged));
+            assert_eq!(text, sealed, "decrypted, and yet refused");
+        };
+        let flipped = |bytes: &[u8], bit: usize| {
+            let mut bytes = bytes.to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes
+        };
+        for bit in 0..8 * sealed.len() {
+            refused(&key, NONCE, &additional, &flipped(&sealed, bit), tag);
+        }
+        for bit in 0..8 * TAG_SIZE {
+            let tag = flipped(&tag, bit).try_into().expect("as long");
+            refused(&key, NONCE, &additional, &sealed, tag);
+        }
+        for bit in 0..8 * additional.len() {
+            refused(&key, NONCE, &flipped(&additional, bit), &sealed, tag);
+        }
+        for bit in 0..8 * NONCE_SIZE {
+            let nonce = flipped(&NONCE, bit).try_into().expect("as long");
+            refused(&key, nonce, &additional, &sealed, tag);
+        }
+        refused(&Key::from([9; KEY_SIZE]), NONCE, &additional, &sealed, tag);
+        refused(&key, NONCE, &additional, &sealed[..99], tag);
+        refused(&key, NONCE, &additional[..5], &sealed, tag);
+        refused(&key, NONCE, &additional, &[&sealed[..], &[0]].concat(), tag);
+        // What moves from one part to the other is not the same either.
+        refused(&key, NONCE, b"", &[&additional[..], &sealed].concat(), tag);
+    }
 }

@@ -141,9 +141,11 @@ mod tests {
     use super::super::hex;
     use super::*;
 
+    type Apply = fn(&ChaCha20, u32, &mut [u8]);
+
     /// Every way to the key stream that this machine has, by name.
-    fn ways() -> Vec<(&'static str, fn(&ChaCha20, u32, &mut [u8]))> {
-        let mut ways: Vec<(_, fn(&ChaCha20, u32, &mut [u8]))> = vec![
+    fn ways() -> Vec<(&'static str, Apply)> {
+        let mut ways: Vec<(_, Apply)> = vec![
             ("chosen", |cipher, counter, text| {
                 cipher.apply(counter, text);
             }),

@@ -9,7 +9,7 @@
 //! ci         who the two sides are, and in which roles (section 10.1)
 //! sid        a string that no other session has, best of nonces of both sides (section 10.9)
 //! ada, adb   what A and B say to each other beside their shares; not secret
-//! entropy    32 fresh bytes of a random source, for this session alone
+//! entropy    32 fresh bytes of a random source, for this session alone; the caller wipes his copy
 //! ```
 //!
 //! A key is as good as the secret only once the other side's tag was found right: [`Keys::confirms`].
@@ -73,7 +73,7 @@ impl Initiator {
     }
 }
 
-/// The responder. It is done in one step.
+/// The responder. It is done in one step, and so nothing of this type ever waits.
 pub enum Responder {}
 
 impl Responder {
@@ -243,6 +243,7 @@ fn map_to_curve(bytes: &Secret<32>) -> Secret<32> {
     // x2 = -x1 - J
     let x2 = Element::ZERO.sub(&sum);
     let x = Element::select(&x1, &x2, &g.is_square());
+    // Of the two, x2 is loose; only a tight element can be encoded.
     Secret::new(x.mul(&Element::ONE).to_bytes())
 }
 

@@ -327,7 +327,7 @@ mod tests {
             high[31] |= 0x80;
             assert_eq!(Element::from_bytes(&high).to_bytes(), expected);
         }
-        // The largest tight element is 2^13 (1 + 2^51 + ... + 2^204) above 2^255 - 1 + (2^255 - 1) / (2^51 - 1).
+        // The largest tight element is above 2^255.
         let largest = Element([(1 << 51) + (1 << 13); 5]);
         assert_eq!(largest.to_bytes(), largest.mul(&Element::ONE).to_bytes());
     }

@@ -61,3 +61,39 @@ fn secret(hmac: HmacSha512) -> Secret<DIGEST_SIZE> {
     wipe(&mut tag);
     secret
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_longer_output_begins_with_a_shorter_one_and_ends_at_255_digests() {
+        let key = [5; DIGEST_SIZE];
+        let mut longest = vec![0; MAX_OUTPUT];
+        expand(&key, &[b"label"], &mut longest).expect("not too long");
+        for length in (0..=1100).chain([MAX_OUTPUT - 1]) {
+            let mut out = vec![0; length];
+            expand(&key, &[b"label"], &mut out).expect("not too long");
+            assert_eq!(out, longest[..length]);
+        }
+        let mut beyond = vec![7; MAX_OUTPUT + 1];
+        assert_eq!(expand(&key, &[b"label"], &mut beyond), Err(TooLong));
+        assert!(
+            beyond.iter().all(|byte| *byte == 7),
+            "written, and yet refused"
+        );
+    }
+
+    #[test]
+    fn info_may_come_in_parts() {
+        let key = [6; DIGEST_SIZE];
+        let out = |info: &[&[u8]]| {
+            let mut out = [0; 100];
+            expand(&key, info, &mut out).expect("not too long");
+            out
+        };
+        assert_eq!(out(&[b"label", b"", b"hash"]), out(&[b"labelhash"]));
+        assert_eq!(out(&[]), out(&[b""]));
+        assert_ne!(out(&[b"label"]), out(&[b"hash"]));
+    }
+}

@@ -50,3 +50,43 @@ impl HmacSha512 {
         outer.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(key: &[u8], pieces: &[&[u8]]) -> [u8; DIGEST_SIZE] {
+        let mut hmac = HmacSha512::new(key);
+        pieces.iter().for_each(|piece| hmac.update(piece));
+        hmac.finish()
+    }
+
+    #[test]
+    fn a_key_is_filled_up_with_zeros_and_hashed_when_it_is_longer_than_a_block() {
+        for length in 0..300 {
+            let key = vec![0x6b; length];
+            let same = match length {
+                0..=BLOCK_SIZE => [&key[..], &vec![0; BLOCK_SIZE - length]].concat(),
+                _ => sha512(&key).to_vec(),
+            };
+            // Section 2 of RFC 2104, word for word.
+            let pad = |byte: u8| -> Vec<u8> {
+                let zeros = vec![0; BLOCK_SIZE - same.len()];
+                same.iter().chain(&zeros).map(|key| key ^ byte).collect()
+            };
+            let inner = sha512(&[&pad(0x36)[..], b"text"].concat());
+            let outer = sha512(&[&pad(0x5c)[..], &inner].concat());
+            assert_eq!(tag(&key, &[b"text"]), outer, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn every_split_gives_the_tag_of_the_whole() {
+        let text: Vec<u8> = (0..1100_usize).map(|i| (i * i / 5) as u8).collect();
+        let whole = tag(b"key", &[&text]);
+        for at in 0..=text.len() {
+            let (first, second) = text.split_at(at);
+            assert_eq!(tag(b"key", &[first, second]), whole, "split at {at}");
+        }
+    }
+}

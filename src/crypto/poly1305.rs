@@ -1,7 +1,7 @@
 //! The one-time authenticator Poly1305 (RFC 8439, section 2.5).
 //!
 //! Numbers modulo p = 2^130 - 5 are three limbs, x = x0 + 2^44 x1 + 2^88 x2, so that all products of a
-//! multiplication fit into 128 bits with room for many sums. "Reduced" means x0 < 2^44, x1 < 2^44 + 2^11 and
+//! multiplication fit into 128 bits with room for many sums. "Reduced" means x0 < 2^44, x1 < 2^44 + 2^15 and
 //! x2 < 2^42; such a number may still be p or more. Four blocks are taken at once,
 //! ((h + m0) r^4 + m1 r^3 + m2 r^2 + m3 r), which needs one carry, and four chains of products instead of
 //! one long one.
@@ -105,7 +105,7 @@ impl Poly1305 {
     }
 
     fn whole_blocks(&mut self, blocks: &[u8]) {
-        let [r, r2, r3, r4] = self.powers;
+        let [r, r2, r3, r4] = &self.powers;
         let mut sum = self.sum;
         let mut batches = blocks.chunks_exact(BATCH * BLOCK_SIZE);
         for batch in &mut batches {
@@ -189,12 +189,12 @@ fn carry(x: [u128; 3]) -> [u64; 3] {
 /// The one number below p that equals a reduced one.
 fn canonical(sum: [u64; 3]) -> [u64; 3] {
     let [x0, x1, x2] = sum;
-    // Once around: afterwards all limbs are in their width, but for x1, which may be 2^44 ...
+    // Once around: x2 was 2^42 at most, so that afterwards all limbs are in their width but x1, which is
+    // 2^44 only if x0 was carried, and so only if x2 was 2^42 ...
     let x2 = x2 + (x1 >> 44);
     let x0 = x0 + 5 * (x2 >> 42);
     let x1 = (x1 & MASK_44) + (x0 >> 44);
-    // ... and here not even that: what the second round carries has passed the top once, and leaves no
-    // carry behind (x2 was 0 then).
+    // ... and then x2 is 0 now, and takes that carry without another one: x < 2^130.
     let x0 = x0 & MASK_44;
     let x2 = (x2 & MASK_42) + (x1 >> 44);
     let x1 = x1 & MASK_44;
@@ -236,4 +236,94 @@ fn limbs(low: u64, high: u64, top: u64) -> [u64; 3] {
 #[inline(always)]
 fn little_endian(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes.try_into().expect("half a block"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag<'a>(key: &[u8; KEY_SIZE], pieces: impl IntoIterator<Item = &'a [u8]>) -> [u8; TAG_SIZE] {
+        let mut poly1305 = Poly1305::new(key);
+        pieces.into_iter().for_each(|piece| poly1305.update(piece));
+        poly1305.finish()
+    }
+
+    /// Keys and texts of many bits, few bits, and of the bits that carry furthest.
+    fn extremes() -> [([u8; KEY_SIZE], Vec<u8>); 4] {
+        let pattern = |i: usize| (i * i / 3 + 5 * i) as u8;
+        [
+            (
+                std::array::from_fn(|i| pattern(i + 9)),
+                (0..1100).map(pattern).collect(),
+            ),
+            ([0xff; KEY_SIZE], vec![0xff; 1100]),
+            (
+                [0xff; KEY_SIZE],
+                (0..1100)
+                    .map(|i| if i % 16 == 0 { 0xfb } else { 0xff })
+                    .collect(),
+            ),
+            ([1; KEY_SIZE], vec![0; 1100]),
+        ]
+    }
+
+    #[test]
+    fn four_blocks_at_once_are_the_same_as_one_after_the_other() {
+        for (key, text) in extremes() {
+            for length in 0..=text.len() {
+                let text = &text[..length];
+                assert_eq!(
+                    tag(&key, [text]),
+                    tag(&key, text.chunks(BLOCK_SIZE)),
+                    "{length} bytes"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_split_gives_the_tag_of_the_whole() {
+        for (key, text) in extremes() {
+            let whole = tag(&key, [&text[..]]);
+            for at in 0..=text.len() {
+                let (first, second) = text.split_at(at);
+                assert_eq!(tag(&key, [first, second]), whole, "split at {at}");
+                let pieces = first.chunks(at % 50 + 1).chain([second]);
+                assert_eq!(tag(&key, pieces), whole, "pieces up to {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn padding_adds_zeros_up_to_a_block_and_none_to_a_whole_one() {
+        let [(key, text), ..] = extremes();
+        for length in 0..=64_usize {
+            let mut padded = Poly1305::new(&key);
+            padded.update(&text[..length]);
+            padded.pad();
+            let mut full = text[..length].to_vec();
+            full.resize(length.next_multiple_of(BLOCK_SIZE), 0);
+            assert_eq!(padded.finish(), tag(&key, [&full[..]]), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_number_is_taken_below_p_from_everywhere_around_it() {
+        // (reduced limbs, the number below p)
+        for (sum, expected) in [
+            ([0, 0, 0], [0, 0, 0]),
+            (
+                [MASK_44 - 5, MASK_44, MASK_42],
+                [MASK_44 - 5, MASK_44, MASK_42],
+            ),
+            ([MASK_44 - 4, MASK_44, MASK_42], [0, 0, 0]),
+            ([MASK_44, MASK_44, MASK_42], [4, 0, 0]),
+            ([0, 1 << 44, MASK_42], [5, 0, 0]),
+            ([MASK_44, 1 << 44, MASK_42], [4, 1, 0]),
+            ([MASK_44, (1 << 44) + 0x7fff, MASK_42], [4, 0x8000, 0]),
+            ([7, (1 << 44) + 3, 9], [7, 3, 10]),
+        ] {
+            assert_eq!(canonical(sum), expected, "{sum:x?}");
+        }
+    }
 }

@@ -7,12 +7,15 @@ use std::env;
 use std::fs;
 
 use p2pxfer::crypto::aead::{self, Forged};
+use p2pxfer::crypto::blake3;
 use p2pxfer::crypto::chacha20::ChaCha20;
+use p2pxfer::crypto::cpace::{Initiator, Responder};
 use p2pxfer::crypto::ct;
 use p2pxfer::crypto::hkdf;
 use p2pxfer::crypto::hmac::HmacSha512;
 use p2pxfer::crypto::poly1305::Poly1305;
 use p2pxfer::crypto::sha2::sha512;
+use p2pxfer::crypto::x25519::x25519;
 
 use case::Case;
 
@@ -22,11 +25,15 @@ fn run(text: &str) -> (BTreeMap<String, usize>, Vec<String>) {
     for case in case::read(text) {
         let holds = match case.kind.as_str() {
             "aead" => aead_holds(&case),
+            "blake3" => blake3_holds(&case),
             "chacha20" => chacha20_holds(&case),
+            "cpace" => cpace_holds(&case),
+            "cpace-share" => cpace_share_holds(&case),
             "hkdf-sha512" => hkdf_holds(&case),
             "hmac-sha512" => hmac_holds(&case),
             "poly1305" => poly1305_holds(&case),
             "sha512" => sha512(&case.bytes("msg"))[..] == case.bytes("digest"),
+            "x25519" => x25519_holds(&case),
             kind => panic!("nothing runs cases of {kind}"),
         };
         if holds != case.valid() {
@@ -64,12 +71,49 @@ fn aead_holds(case: &Case) -> bool {
     opened.is_ok()
 }
 
+/// Byte i of the input is i mod 251.
+fn blake3_holds(case: &Case) -> bool {
+    let input: Vec<u8> = (0..case.number("size")).map(|i| (i % 251) as u8).collect();
+    blake3::hash(&input)[..] == case.bytes("digest")
+}
+
 fn chacha20_holds(case: &Case) -> bool {
     let key = case.array("key").expect("a key");
     let nonce = case.array("nonce").expect("a nonce");
     let mut text = case.bytes("msg");
     ChaCha20::new(&key, &nonce).apply(case.number("counter") as u32, &mut text);
     text == case.bytes("ct")
+}
+
+/// Both sides of a session.
+fn cpace_holds(case: &Case) -> bool {
+    let [prs, ci, sid, ada, adb] =
+        ["prs", "ci", "sid", "ada", "adb"].map(|field| case.bytes(field));
+    let [a, b] = ["a", "b"].map(|field| case.array(field).expect("a scalar"));
+    let (initiator, ya) = Initiator::new(&prs, &ci, &sid, &ada, a);
+    let Ok((theirs, yb)) = Responder::respond(&prs, &ci, &sid, &ya, &ada, &adb, b) else {
+        return false;
+    };
+    let Ok(ours) = initiator.finish(&yb, &adb) else {
+        return false;
+    };
+    let isk = case.bytes("isk");
+    ya[..] == case.bytes("ya")
+        && yb[..] == case.bytes("yb")
+        && ct::eq(ours.isk(), &isk)
+        && ct::eq(theirs.isk(), &isk)
+        && ours.confirms(theirs.own())
+        && theirs.confirms(ours.own())
+}
+
+/// Whether both sides go on with a share.
+fn cpace_share_holds(case: &Case) -> bool {
+    let share = case.array("share").expect("a share");
+    let (initiator, _) = Initiator::new(b"secret", b"", b"sid", b"", [1; 32]);
+    let ours = initiator.finish(&share, b"").is_ok();
+    let theirs = Responder::respond(b"secret", b"", b"sid", &share, b"", b"", [1; 32]).is_ok();
+    assert_eq!(ours, theirs, "{}", case.name);
+    ours
 }
 
 fn hkdf_holds(case: &Case) -> bool {
@@ -92,6 +136,12 @@ fn poly1305_holds(case: &Case) -> bool {
     let mut poly1305 = Poly1305::new(&case.array("key").expect("a key"));
     poly1305.update(&case.bytes("msg"));
     poly1305.finish()[..] == case.bytes("tag")
+}
+
+fn x25519_holds(case: &Case) -> bool {
+    let scalar = case.array("scalar").expect("a scalar");
+    let u = case.array("u").expect("a coordinate");
+    x25519(&scalar, &u)[..] == case.bytes("out")
 }
 
 #[test]
