@@ -49,6 +49,7 @@ pub fn send(
         let single = sources.single().filter(|_| options.secret.is_none());
         if options.version1_only {
             let path = single.ok_or(Error::NeedsVersion2)?;
+            tell_version(1, false, observer)?;
             return send_file(endpoint, path, cancel, observer).map(sent_report);
         }
         // What version 1 cannot carry goes in version 2 alone.
