@@ -1,0 +1,1 @@
+//! The two programs: streams, standard output, ends by force, memory.
