@@ -1,5 +1,5 @@
 //! A file on one host, wanted on another: the relay and the two programs as a user starts them, in version
-//! 1 of the protocol, which the sender is told to speak. Version 2 has tests of its own.
+//! 1. Version 2 has `tests/v2`.
 
 #[path = "../common/mod.rs"]
 mod common;

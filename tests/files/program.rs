@@ -46,7 +46,7 @@ pub(crate) fn skip(text: &str) {
     let _ = writeln!(std::io::stderr(), "SKIP {text}");
 }
 
-/// `FILE alice HOST PORT`, and options.
+/// `FILE alice HOST PORT`, and options; in version 1.
 pub(crate) fn with_words(
     mut command: Command,
     file: impl AsRef<OsStr>,
@@ -54,8 +54,8 @@ pub(crate) fn with_words(
     options: &[&str],
 ) -> Command {
     let (host, port) = (address.ip().to_string(), address.port().to_string());
-    command.arg(file).args(["alice", &host, &port]);
-    command.args(options);
+    command.arg("--v1").arg(file);
+    command.args(["alice", &host, &port]).args(options);
     command
 }
 

@@ -118,6 +118,13 @@ fn a_relay_that_is_started_again_is_used_again(backend: &str) {
             });
         });
         let (sent, received) = both(&sender, &[path(&file)], &receiver, &folder(to.path()));
+        if sent.is_err() || received.is_err() {
+            eprintln!(
+                "S {:#?}\nR {:#?}",
+                sender.heard.lock().unwrap(),
+                receiver.heard.lock().unwrap()
+            );
+        }
         assert!(sent.unwrap().reconnects > 0);
         assert!(received.unwrap().again <= AGAIN);
     });
@@ -161,12 +168,16 @@ fn a_cancel_is_told_to_the_other_side_and_the_part_is_kept(backend: &str) {
         let to = TempDir::new();
         let wire = Wire::new(relay.address);
         let (mut sender, mut receiver) =
-            (Side::new(wire.address, "s"), Side::new(relay.address, "s"));
+            (Side::new(relay.address, "s"), Side::new(wire.address, "s"));
         sender.options.reconnect = Some(Duration::from_secs(30));
         receiver.options.reconnect = Some(Duration::from_secs(30));
         let (sent, received) = thread::scope(|scope| {
             scope.spawn(|| {
-                assert!(wire.wait_moved(Way::Up, 3_000_000));
+                assert!(wire.wait_moved(Way::Down, 3_000_000));
+                wait_until("the file is begun", || {
+                    let heard = receiver.heard.lock().unwrap();
+                    heard.iter().any(|event| event.starts_with("Started"))
+                });
                 match cancels {
                     "sender" => sender.cancel.cancel(),
                     _ => receiver.cancel.cancel(),
