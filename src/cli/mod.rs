@@ -9,5 +9,7 @@ mod line;
 mod metrics;
 mod progress;
 pub mod relay;
+mod restart;
+mod service;
 mod status;
 pub mod xfer;

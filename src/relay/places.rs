@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::bucket::Bucket;
 use super::config::Limits;
+use super::control::{Command, Control};
 use super::event::Refusal;
 
 /// Misses (calls of an id that nobody waits under) that a source has free, and how many more a
@@ -85,6 +86,10 @@ pub(super) fn bytes_bucket(rate: u64, now: Instant) -> Bucket {
 
 struct State {
     taken: usize,
+    /// Who waits for a place is to look up.
+    called: bool,
+    /// The last place that is given back is to be told.
+    leaving: bool,
     sources: HashMap<Source, Usage>,
     sweep_at: usize,
 }
@@ -92,6 +97,7 @@ struct State {
 /// All places of a relay.
 pub(super) struct Places {
     limits: Limits,
+    control: Control,
     state: Mutex<State>,
     freed: Condvar,
 }
@@ -111,14 +117,17 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, control: Control) -> Arc<Self> {
         let state = State {
             taken: 0,
+            called: false,
+            leaving: false,
             sources: HashMap::new(),
             sweep_at: SWEEP_FLOOR,
         };
         Arc::new(Self {
             limits,
+            control,
             state: Mutex::new(state),
             freed: Condvar::new(),
         })
@@ -146,15 +155,69 @@ impl Places {
         })
     }
 
-    /// A place; waits for one.
-    pub(super) fn await_vacancy(self: &Arc<Self>) -> Vacancy {
+    /// A place; waits for one, until [`Self::call`].
+    pub(super) fn await_vacancy(self: &Arc<Self>) -> Option<Vacancy> {
         loop {
             if let Some(vacancy) = self.reserve() {
-                return vacancy;
+                return Some(vacancy);
             }
-            let full = |state: &mut State| self.is_full(state);
-            drop(self.freed.wait_while(self.state(), full));
+            let full = |state: &mut State| self.is_full(state) && !state.called;
+            let waited = self.freed.wait_while(self.state(), full);
+            let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+            if std::mem::take(&mut state.called) {
+                return None;
+            }
         }
+    }
+
+    /// Has who waits for a place look up.
+    pub(super) fn call(&self) {
+        self.state().called = true;
+        self.freed.notify_all();
+    }
+
+    /// A place for a connection from `source` that another relay, or this one before, let in.
+    pub(super) fn adopt(
+        self: &Arc<Self>,
+        source: Option<IpAddr>,
+        waits: bool,
+        now: Instant,
+    ) -> Place {
+        let source = source.map(Source::of);
+        let mut state = self.state();
+        state.taken += 1;
+        let mut bytes = None;
+        if let Some(source) = source {
+            let usage = state.sources.entry(source);
+            let usage = usage.or_insert_with(|| Usage::new(&self.limits, now));
+            usage.connections += 1;
+            usage.listeners += usize::from(waits);
+            bytes.clone_from(&usage.bytes);
+        }
+        drop(state);
+        Place {
+            vacancy: Vacancy {
+                places: Arc::clone(self),
+            },
+            source,
+            listens: waits,
+            bytes,
+        }
+    }
+
+    /// Whether the end of the last connection is to be told.
+    pub(super) fn set_leaving(&self, leaving: bool) {
+        self.state().leaving = leaving;
+    }
+
+    /// Who hears of the last.
+    pub(super) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// How many connections there are, those that are about to be accepted included.
+    pub(super) fn taken(&self) -> usize {
+        self.state().taken
     }
 }
 
@@ -178,7 +241,13 @@ impl Vacancy {
 
 impl Drop for Vacancy {
     fn drop(&mut self) {
-        self.places.state().taken -= 1;
+        let mut state = self.places.state();
+        state.taken -= 1;
+        let last = state.taken == 0 && state.leaving;
+        drop(state);
+        if last {
+            self.places.control.send(Command::Empty);
+        }
         self.places.freed.notify_one();
     }
 }
@@ -229,6 +298,9 @@ impl Place {
 
     /// The connection wants to wait as a listener.
     pub(super) fn listen(&mut self) -> Result<(), Refusal> {
+        if self.listens {
+            return Ok(());
+        }
         let most = self.vacancy.places.limits.source_listeners;
         let fits = self.usage(|usage| {
             let fits = most.is_none_or(|most| usage.listeners < most);
@@ -290,6 +362,10 @@ mod tests {
         }
     }
 
+    fn places(limits: Limits) -> Arc<Places> {
+        Places::new(limits, Control::new().0)
+    }
+
     fn place(places: &Arc<Places>, address: &str, now: Instant) -> Result<Place, Refusal> {
         places
             .reserve()
@@ -299,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_place_is_free_again_when_its_connection_is_gone() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             connections: Some(2),
             ..none()
         });
@@ -313,7 +389,7 @@ mod tests {
 
     #[test]
     fn one_source_cannot_take_the_places_of_another() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             source_connections: Some(2),
             ..none()
         });
@@ -332,7 +408,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_56_are_one_source_and_mapped_addresses_their_own() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             source_connections: Some(1),
             ..none()
         });
@@ -347,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_place_is_charged_to_its_source_when_that_is_known() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             connections: Some(3),
             source_connections: Some(1),
             source_listeners: Some(0),
@@ -373,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_source_may_arrive_in_a_burst_and_then_at_its_rate() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             source_arrivals: Some(10),
             ..none()
         });
@@ -390,7 +466,7 @@ mod tests {
 
     #[test]
     fn listeners_are_counted_while_they_wait() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             source_listeners: Some(1),
             ..none()
         });
@@ -407,7 +483,7 @@ mod tests {
 
     #[test]
     fn who_misses_often_waits_for_the_answer_and_is_forgiven_in_time() {
-        let places = Places::new(none());
+        let places = places(none());
         let now = Instant::now();
         let prober = place(&places, ALICE, now).unwrap();
         assert!((0..MISSES.0).all(|_| prober.miss(now).is_zero()));
@@ -418,7 +494,7 @@ mod tests {
 
     #[test]
     fn sources_that_are_gone_are_forgotten() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             source_arrivals: Some(10),
             ..none()
         });

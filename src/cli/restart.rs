@@ -1,0 +1,348 @@
+//! The relay from its start to its end: whose place it takes, who tells it to end, who takes its own.
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::journal::Journal;
+use super::line::Scribe;
+use super::metrics::Exposition;
+use super::relay::{Service, reason};
+use super::service::{self, Manager};
+use super::{args, http};
+use crate::relay::takeover::{self, Stage};
+use crate::relay::{Config, Control, Door, Relay};
+use crate::sys::handoff::Nameplate;
+use crate::sys::net::{listen, raise_descriptor_limit};
+use crate::sys::signal::Termination;
+use crate::transfer::Printable;
+
+/// How long the end may take once no pair is waited for.
+const LAST: Duration = Duration::from_secs(3);
+/// How long a relay that has been started may take to serve.
+const FIRST: Duration = Duration::from_secs(30);
+
+/// How the relay ends and begins again.
+#[derive(Clone, Debug)]
+pub(super) struct Restart {
+    /// How long pairs may go on when the relay was asked to end.
+    pub(super) drain: Duration,
+    /// Where the next relay asks this one for its place.
+    pub(super) takeover: Option<PathBuf>,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self {
+            drain: Duration::from_secs(30),
+            takeover: None,
+        }
+    }
+}
+
+/// A relay that is about to run, and what belongs to it.
+struct Begun {
+    relay: Relay,
+    /// Where the next relay asks, and the name to be removed at the end.
+    door: Option<(Door, Nameplate)>,
+    /// Within which time the service manager wants to hear of the relay.
+    watchdog: Option<Duration>,
+    /// It takes another's place.
+    moved: bool,
+}
+
+/// What ends the wait of the main thread.
+enum Ended {
+    Signal,
+    Run(io::Result<()>),
+}
+
+/// Serves until a signal comes, or another relay takes over.
+pub(super) fn serve(service: Service) -> Result<(), String> {
+    let Service {
+        port,
+        mut config,
+        limits,
+        reports,
+        restart,
+    } = service;
+    // Before anything else is started, so that no signal finds the old handling.
+    let termination = Termination::install().map_err(failed("cannot handle signals"))?;
+    config.limits = limits.resolve(raise_descriptor_limit());
+    let begun = begin(port, config, restart.takeover.as_deref())?;
+    let address = local(begun.relay.local_addr())?;
+    let scribe = Arc::new(Scribe::new(reports.format, reports.full_ids));
+    let metrics = reports.metrics.map(listen_for_metrics).transpose()?;
+    tell(&scribe, "listening", address);
+    if let Some((address, listener)) = metrics {
+        let stats = begun.relay.stats();
+        http::serve(listener, move || Exposition(&stats.snapshot()).to_string())
+            .map_err(failed("cannot start a thread"))?;
+        tell(&scribe, "metrics", address);
+    }
+
+    let journal = Journal::start(&scribe, reports.quiet);
+    let journal = journal.map_err(failed("cannot start a thread"))?;
+    let result = run(begun, termination, &journal, restart.drain);
+    journal.flush();
+    result
+}
+
+fn listen_for_metrics(wanted: SocketAddr) -> Result<(SocketAddr, TcpListener), String> {
+    listen(wanted)
+        .and_then(|listener| Ok((listener.local_addr()?, listener)))
+        .map_err(failed(&format!("cannot serve --metrics {wanted}")))
+}
+
+fn tell(scribe: &Scribe, what: &str, address: SocketAddr) {
+    let line = scribe.listening(what, &address, SystemTime::now());
+    // Nobody may be reading: that is no reason not to serve.
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<Begun, String> {
+    let watchdog = service::watchdog();
+    let begun = |relay, door| Begun {
+        relay,
+        door,
+        watchdog,
+        moved: false,
+    };
+    if let Some(path) = takeover {
+        let at = |error| {
+            format!(
+                "cannot take over through '{}': {}",
+                shown(path),
+                door(&error)
+            )
+        };
+        if let Some(old) = takeover::ask(path).map_err(at)? {
+            let of_old = old.watchdog;
+            same_port(port, local(old.local_addr())?, "the running relay")?;
+            let name = Nameplate::read(path).map_err(at)?;
+            let (relay, door) = Relay::take_over(old, config);
+            return Ok(Begun {
+                watchdog: watchdog.or(of_old),
+                moved: true,
+                ..begun(relay, Some((door, name)))
+            });
+        }
+    }
+    let passed = service::listener().map_err(failed("cannot use the socket that was passed"))?;
+    let relay = match (passed, port) {
+        (Some(listener), _) => {
+            let address = local(listener.local_addr())?;
+            same_port(port, address, "the socket that was passed")?;
+            Relay::with(listener, config)
+                .map_err(failed("cannot use the socket that was passed"))?
+        }
+        (None, port) => bind(port.unwrap_or(0), config)?,
+    };
+    // Behind the port, which only one of two that start at the same time can have.
+    let open = |path: &Path| Door::open(path).and_then(|door| Ok((door, Nameplate::read(path)?)));
+    let door = takeover
+        .map(|path| {
+            open(path).map_err(|error| {
+                format!(
+                    "cannot listen for a takeover at '{}': {}",
+                    shown(path),
+                    door(&error)
+                )
+            })
+        })
+        .transpose()?;
+    Ok(begun(relay, door))
+}
+
+fn bind(port: u16, config: Config) -> Result<Relay, String> {
+    let place = config
+        .bind
+        .map_or_else(|| format!("port {port}"), |ip| format!("{ip}, port {port}"));
+    Relay::bind(port, config).map_err(failed(&format!("cannot listen on {place}")))
+}
+
+/// A relay that was told another port than the one it gets would serve where nobody looks for it.
+fn same_port(port: Option<u16>, has: SocketAddr, whose: &str) -> Result<(), String> {
+    match port {
+        Some(port) if port != 0 && port != has.port() => Err(format!(
+            "{whose} listens on port {}, not {port}: name that port, or end it first",
+            has.port()
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn local(address: io::Result<SocketAddr>) -> Result<SocketAddr, String> {
+    address.map_err(failed("cannot tell the port"))
+}
+
+fn run(
+    begun: Begun,
+    termination: Termination,
+    journal: &Journal,
+    drain: Duration,
+) -> Result<(), String> {
+    let Begun {
+        relay,
+        door,
+        watchdog,
+        moved,
+    } = begun;
+    let (door, name) = door.unzip();
+    let manager = Manager::from_environment();
+    let control = relay.control();
+    // Until a later relay has taken this one's place.
+    let current = Arc::new(AtomicBool::new(true));
+    let (ended, end) = channel();
+
+    let signalled = ended.clone();
+    let threads = spawn(move || {
+        loop {
+            termination.wait();
+            if signalled.send(Ended::Signal).is_err() {
+                return;
+            }
+        }
+    })
+    .and_then(|()| {
+        let journal = journal.clone();
+        spawn(move || {
+            let run = AssertUnwindSafe(|| relay.run(&|event| journal.note(event)));
+            let fault = |_| Err(io::Error::other("a fault of the program"));
+            let _ = ended.send(Ended::Run(catch_unwind(run).unwrap_or_else(fault)));
+        })
+    })
+    .and_then(|()| match door {
+        Some(door) => answer(door, &control, &manager, watchdog, &current),
+        None => Ok(()),
+    })
+    .and_then(|()| report(&control, &manager, watchdog, &current, moved));
+    threads.map_err(failed("cannot start a thread"))?;
+    // The threads end with the process, when this function's result becomes its status.
+    let result = wait(&end, drain, &control, || {
+        if current.load(Ordering::SeqCst) {
+            manager.stopping();
+            if let Some(name) = &name {
+                name.remove();
+            }
+        }
+    });
+    result.map_err(failed("cannot go on"))
+}
+
+/// Waits until the relay has ended; the first signal has it drain, and the second end. `leave` is
+/// called before either.
+fn wait(
+    end: &Receiver<Ended>,
+    drain: Duration,
+    control: &Control,
+    leave: impl Fn(),
+) -> io::Result<()> {
+    let mut until: Option<Instant> = None;
+    loop {
+        let ended = match until {
+            None => end.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(until) => end.recv_timeout(until.saturating_duration_since(Instant::now())),
+        };
+        match ended {
+            Ok(Ended::Run(result)) => {
+                leave();
+                return result;
+            }
+            Ok(Ended::Signal) => {
+                leave();
+                if until.is_none() {
+                    control.drain(drain);
+                    until = Some(Instant::now() + drain + LAST);
+                } else {
+                    control.end();
+                    until = Some(Instant::now() + LAST);
+                }
+            }
+            // The process's end closes what a hanging thread has left.
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
+/// Gives the relay's place to the next one that asks.
+fn answer(
+    door: Door,
+    control: &Control,
+    manager: &Manager,
+    watchdog: Option<Duration>,
+    current: &Arc<AtomicBool>,
+) -> io::Result<()> {
+    let (control, manager, current) = (control.clone(), manager.clone(), Arc::clone(current));
+    spawn(move || {
+        takeover::serve(&door, &control, watchdog, &|stage| match stage {
+            Stage::Asked => manager.reloading(),
+            Stage::Resumed => manager.ready(false),
+            Stage::HandedOver => current.store(false, Ordering::SeqCst),
+        });
+    })
+}
+
+/// Tells the service manager, if there is one, when the relay serves, and that it lives.
+fn report(
+    control: &Control,
+    manager: &Manager,
+    watchdog: Option<Duration>,
+    current: &Arc<AtomicBool>,
+    moved: bool,
+) -> io::Result<()> {
+    if !manager.listens() {
+        return Ok(());
+    }
+    let (control, manager, current) = (control.clone(), manager.clone(), Arc::clone(current));
+    spawn(move || {
+        if control.lives(FIRST) {
+            manager.ready(moved);
+        }
+        let Some(half) = watchdog.map(|time| time / 2) else {
+            return;
+        };
+        while current.load(Ordering::SeqCst) {
+            let begun = Instant::now();
+            if control.lives(half) {
+                manager.watchdog();
+            }
+            std::thread::sleep(half.saturating_sub(begun.elapsed()));
+        }
+    })
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().spawn(work).map(drop)
+}
+
+fn failed(what: &str) -> impl Fn(io::Error) -> String + use<> {
+    let what = what.to_owned();
+    move |error| format!("{what}: {}", reason(&error))
+}
+
+fn shown(path: &Path) -> Printable<'_> {
+    args::shown(path.as_os_str())
+}
+
+/// What is wrong with the path of a takeover.
+fn door(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            "it is too long for a socket: choose a path of at most 100 bytes".into()
+        }
+        io::ErrorKind::AlreadyExists => {
+            "what is there is not a socket: remove it, or choose another path".into()
+        }
+        io::ErrorKind::AddrInUse => "another process listens there: choose another path".into(),
+        io::ErrorKind::Unsupported => {
+            "this build cannot pass sockets on: build it with the feature 'libc'".into()
+        }
+        _ => reason(error),
+    }
+}
