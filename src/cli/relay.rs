@@ -22,7 +22,7 @@ usage: p2p-relay [options] PORT
        p2p-relay --status ADDR:PORT
 
 PORT is the TCP port to listen on; 0 picks a free one, which the first line on
-standard error names. It may be left out when systemd passes the socket.
+standard error names. It may be left out when systemd or --takeover gives the socket.
 
   --bind ADDR             listen on this IPv4 or IPv6 address only
                           (default: every address, IPv6 and IPv4)
@@ -206,6 +206,8 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
             "--proxy-protocol and --proxy-from ADDR go together: add the one that is missing";
         return Err(UsageError(text.into()));
     }
+    // What listens already may have the port.
+    let elsewhere = restart.takeover.is_some() || service::passes_listener();
     let serve_at = |port| {
         Request::Serve(Box::new(Service {
             port,
@@ -225,7 +227,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
             let port = args::number("PORT", Some(port), 0..=u64::from(u16::MAX), "a number")?;
             Ok(serve_at(Some(port as u16)))
         }
-        (None, []) if service::passes_listener() => Ok(serve_at(None)),
+        (None, []) if elsewhere => Ok(serve_at(None)),
         (None, []) => Err(UsageError(
             "PORT is missing: 'p2p-relay 9000' listens on port 9000, --help tells more".into(),
         )),

@@ -15,8 +15,9 @@ use super::metrics::Exposition;
 use super::relay::{Service, reason};
 use super::service::{self, Manager};
 use super::{args, http};
-use crate::relay::takeover::{self, Stage};
+use crate::relay::takeover::{self, Estate, Stage};
 use crate::relay::{Config, Control, Door, Relay};
+use crate::sys::bell::Bell;
 use crate::sys::handoff::Nameplate;
 use crate::sys::net::{listen, raise_descriptor_limit};
 use crate::sys::signal::Termination;
@@ -50,8 +51,8 @@ struct Begun {
     relay: Relay,
     /// Where the next relay asks, and the name to be removed at the end.
     door: Option<(Door, Nameplate)>,
-    /// Within which time the service manager wants to hear of the relay.
-    watchdog: Option<Duration>,
+    /// What it leaves to the next: the socket for its metrics, if an old one left it that.
+    estate: Estate,
     /// It takes another's place.
     moved: bool,
 }
@@ -74,29 +75,47 @@ pub(super) fn serve(service: Service) -> Result<(), String> {
     // Before anything else is started, so that no signal finds the old handling.
     let termination = Termination::install().map_err(failed("cannot handle signals"))?;
     config.limits = limits.resolve(raise_descriptor_limit());
-    let begun = begin(port, config, restart.takeover.as_deref())?;
+    let mut begun = begin(port, config, restart.takeover.as_deref())?;
     let address = local(begun.relay.local_addr())?;
     let scribe = Arc::new(Scribe::new(reports.format, reports.full_ids));
-    let metrics = reports.metrics.map(listen_for_metrics).transpose()?;
+    let left = begun.estate.metrics.take();
+    begun.estate.metrics = match reports.metrics {
+        Some(wanted) => Some(listen_for_metrics(wanted, left)?),
+        None => None,
+    };
     tell(&scribe, "listening", address);
-    if let Some((address, listener)) = metrics {
+    let closing = Arc::new(Bell::new().map_err(failed("cannot open a descriptor"))?);
+    if let Some(listener) = &begun.estate.metrics {
         let stats = begun.relay.stats();
-        http::serve(listener, move || Exposition(&stats.snapshot()).to_string())
+        let page = move || Exposition(&stats.snapshot()).to_string();
+        http::serve(Arc::clone(listener), Arc::clone(&closing), page)
             .map_err(failed("cannot start a thread"))?;
-        tell(&scribe, "metrics", address);
+        tell(&scribe, "metrics", local(listener.local_addr())?);
     }
 
     let journal = Journal::start(&scribe, reports.quiet);
     let journal = journal.map_err(failed("cannot start a thread"))?;
-    let result = run(begun, termination, &journal, restart.drain);
+    let result = run(begun, termination, &journal, restart.drain, closing);
     journal.flush();
     result
 }
 
-fn listen_for_metrics(wanted: SocketAddr) -> Result<(SocketAddr, TcpListener), String> {
-    listen(wanted)
-        .and_then(|listener| Ok((listener.local_addr()?, listener)))
-        .map_err(failed(&format!("cannot serve --metrics {wanted}")))
+/// The socket that an old relay `left` is taken when it is the one: nobody else could have its port.
+fn listen_for_metrics(
+    wanted: SocketAddr,
+    left: Option<Arc<TcpListener>>,
+) -> Result<Arc<TcpListener>, String> {
+    let fits = |listener: &Arc<TcpListener>| {
+        listener.local_addr().is_ok_and(|has| {
+            has.ip() == wanted.ip() && (wanted.port() == 0 || has.port() == wanted.port())
+        })
+    };
+    match left.filter(fits) {
+        Some(listener) => Ok(listener),
+        None => listen(wanted)
+            .map(Arc::new)
+            .map_err(failed(&format!("cannot serve --metrics {wanted}"))),
+    }
 }
 
 fn tell(scribe: &Scribe, what: &str, address: SocketAddr) {
@@ -106,12 +125,9 @@ fn tell(scribe: &Scribe, what: &str, address: SocketAddr) {
 }
 
 fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<Begun, String> {
-    let watchdog = service::watchdog();
-    let begun = |relay, door| Begun {
-        relay,
-        door,
-        watchdog,
-        moved: false,
+    let own = Estate {
+        metrics: None,
+        watchdog: service::watchdog(),
     };
     if let Some(path) = takeover {
         let at = |error| {
@@ -122,14 +138,18 @@ fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<B
             )
         };
         if let Some(old) = takeover::ask(path).map_err(at)? {
-            let of_old = old.watchdog;
+            let estate = Estate {
+                watchdog: own.watchdog.or(old.estate.watchdog),
+                metrics: old.estate.metrics.clone(),
+            };
             same_port(port, local(old.local_addr())?, "the running relay")?;
             let name = Nameplate::read(path).map_err(at)?;
             let (relay, door) = Relay::take_over(old, config);
             return Ok(Begun {
-                watchdog: watchdog.or(of_old),
+                relay,
+                door: Some((door, name)),
+                estate,
                 moved: true,
-                ..begun(relay, Some((door, name)))
             });
         }
     }
@@ -141,7 +161,14 @@ fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<B
             Relay::with(listener, config)
                 .map_err(failed("cannot use the socket that was passed"))?
         }
-        (None, port) => bind(port.unwrap_or(0), config)?,
+        (None, Some(port)) => bind(port, config)?,
+        (None, None) => {
+            let path = takeover.unwrap_or(Path::new(""));
+            return Err(format!(
+                "no relay is behind '{}': name the PORT to begin there",
+                shown(path)
+            ));
+        }
     };
     // Behind the port, which only one of two that start at the same time can have.
     let open = |path: &Path| Door::open(path).and_then(|door| Ok((door, Nameplate::read(path)?)));
@@ -156,7 +183,12 @@ fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<B
             })
         })
         .transpose()?;
-    Ok(begun(relay, door))
+    Ok(Begun {
+        relay,
+        door,
+        estate: own,
+        moved: false,
+    })
 }
 
 fn bind(port: u16, config: Config) -> Result<Relay, String> {
@@ -186,13 +218,15 @@ fn run(
     termination: Termination,
     journal: &Journal,
     drain: Duration,
+    closing: Arc<Bell>,
 ) -> Result<(), String> {
     let Begun {
         relay,
         door,
-        watchdog,
+        estate,
         moved,
     } = begun;
+    let watchdog = estate.watchdog;
     let (door, name) = door.unzip();
     let manager = Manager::from_environment();
     let control = relay.control();
@@ -218,7 +252,7 @@ fn run(
         })
     })
     .and_then(|()| match door {
-        Some(door) => answer(door, &control, &manager, watchdog, &current),
+        Some(door) => answer(door, &control, &manager, estate, &current, closing),
         None => Ok(()),
     })
     .and_then(|()| report(&control, &manager, watchdog, &current, moved));
@@ -275,15 +309,20 @@ fn answer(
     door: Door,
     control: &Control,
     manager: &Manager,
-    watchdog: Option<Duration>,
+    estate: Estate,
     current: &Arc<AtomicBool>,
+    closing: Arc<Bell>,
 ) -> io::Result<()> {
     let (control, manager, current) = (control.clone(), manager.clone(), Arc::clone(current));
     spawn(move || {
-        takeover::serve(&door, &control, watchdog, &|stage| match stage {
+        takeover::serve(&door, &control, &estate, &|stage| match stage {
             Stage::Asked => manager.reloading(),
             Stage::Resumed => manager.ready(false),
-            Stage::HandedOver => current.store(false, Ordering::SeqCst),
+            Stage::HandedOver => {
+                current.store(false, Ordering::SeqCst);
+                // The numbers that are asked for are the new one's from now on.
+                closing.ring();
+            }
         });
     })
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! new -> old   'R' version
 //! old -> new   'H' ...    with the listening socket and the door that the new one came through
+//!              'M'        with the socket that its metrics are asked at, if there is one
 //!              'G' ...    with a connection: one that waits, or one before its hello is whole
 //!              'D'        that was all
 //! new -> old   'A'        the new one has it all
@@ -17,6 +18,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::canonical;
@@ -47,9 +49,18 @@ pub enum Stage {
     HandedOver,
 }
 
-/// Lets a new relay take the place of the one behind `control`; returns when one has. `watchdog` is
-/// told to the new relay as the time within which its service manager wants to hear of it.
-pub fn serve(door: &Door, control: &Control, watchdog: Option<Duration>, told: &dyn Fn(Stage)) {
+/// What a new relay gets besides the listening socket and the connections.
+#[derive(Clone, Debug, Default)]
+pub struct Estate {
+    /// Where the metrics are asked for.
+    pub metrics: Option<Arc<TcpListener>>,
+    /// Within which time the service manager wants to hear of the relay.
+    pub watchdog: Option<Duration>,
+}
+
+/// Lets a new relay take the place of the one behind `control`; returns when one has, which then has
+/// the `estate` too.
+pub fn serve(door: &Door, control: &Control, estate: &Estate, told: &dyn Fn(Stage)) {
     loop {
         let Ok(channel) = door.accept() else {
             std::thread::sleep(REST);
@@ -63,7 +74,7 @@ pub fn serve(door: &Door, control: &Control, watchdog: Option<Duration>, told: &
             continue;
         };
         told(Stage::Asked);
-        let handed = hand_over(&channel, door, &cleared, watchdog);
+        let handed = hand_over(&channel, door, &cleared, estate);
         let Cleared { listener, guests } = cleared;
         // The socket stops listening for this process when its last descriptor here is closed.
         drop(listener);
@@ -87,15 +98,15 @@ fn asks(channel: &Channel) -> bool {
     asks
 }
 
-fn hand_over(
-    channel: &Channel,
-    door: &Door,
-    cleared: &Cleared,
-    watchdog: Option<Duration>,
-) -> io::Result<()> {
-    let watchdog = watchdog.map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0));
+fn hand_over(channel: &Channel, door: &Door, cleared: &Cleared, estate: &Estate) -> io::Result<()> {
+    let watchdog = estate
+        .watchdog
+        .map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0));
     let parcels = [(&*cleared.listener).into(), door.into()];
     channel.send(&message(b'H', &watchdog.to_be_bytes()), &parcels)?;
+    if let Some(metrics) = &estate.metrics {
+        channel.send(&message(b'M', &[]), &[(&**metrics).into()])?;
+    }
     let now = Instant::now();
     for guest in &cleared.guests {
         let bytes = message(b'G', &encode(guest, now));
@@ -149,9 +160,9 @@ pub struct Inheritance {
     guests: Vec<Guest>,
     channel: Channel,
     /// Where the next relay will ask.
-    pub door: Door,
-    /// Within which time the service manager wants to hear of the relay.
-    pub watchdog: Option<Duration>,
+    door: Door,
+    /// What else there was.
+    pub estate: Estate,
 }
 
 /// Asks the relay behind the door at `path` for its place; `None` when there is none.
@@ -170,12 +181,12 @@ pub fn ask(path: &Path) -> io::Result<Option<Inheritance>> {
         || io::Error::other("the running relay broke off: look at what it says, try again");
     match (whole, received.head) {
         // An old relay that died in the middle has left us its listening socket.
-        (Ok(_), Some((listener, door, watchdog))) => Ok(Some(Inheritance {
+        (Ok(_), Some((listener, door))) => Ok(Some(Inheritance {
             listener,
             guests: received.guests,
             channel,
             door,
-            watchdog,
+            estate: received.estate,
         })),
         (Ok(_), None) => Err(broken()),
         (Err(error), _) => Err(error),
@@ -229,7 +240,8 @@ fn refused() -> io::Error {
 struct Received {
     bytes: Vec<u8>,
     descriptors: std::collections::VecDeque<Descriptor>,
-    head: Option<(TcpListener, Door, Option<Duration>)>,
+    head: Option<(TcpListener, Door)>,
+    estate: Estate,
     guests: Vec<Guest>,
 }
 
@@ -281,7 +293,12 @@ impl Received {
                 let listener = self.descriptors.pop_front().ok_or_else(broken)?;
                 let door = self.descriptors.pop_front().ok_or_else(broken)?;
                 let watchdog = Some(Duration::from_micros(watchdog)).filter(|time| !time.is_zero());
-                self.head = Some((listener.into_listener(), door.into_door(), watchdog));
+                self.estate.watchdog = watchdog;
+                self.head = Some((listener.into_listener(), door.into_door()));
+            }
+            b'M' => {
+                let metrics = self.descriptors.pop_front().ok_or_else(broken)?;
+                self.estate.metrics = Some(Arc::new(metrics.into_listener()));
             }
             b'G' => {
                 let (deadline, from, proxied, said) = decode(rest, now).ok_or_else(broken)?;
@@ -352,6 +369,7 @@ mod tests {
             message(b'H', b"1234567"),
             // Without the descriptors that belong to them.
             message(b'H', b"12345678"),
+            message(b'M', b""),
             message(b'G', &[0; GUEST]),
             message(b'G', b"short"),
             message(b'N', b""),

@@ -66,8 +66,10 @@ mod with_libc {
         }
         assert_eq!(fs::read(&file).unwrap(), b"precious");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        let long = folder.path().join(&"x".repeat(120));
+        let long = folder.path().join("x".repeat(120));
         assert_fails(&["--takeover", long.to_str().unwrap(), "0"], 1, &["long"]);
+        let nobody = folder.path().join("nobody");
+        assert_fails(&["--takeover", nobody.to_str().unwrap()], 1, &["PORT"]);
         let lost = folder.path().join("no/such/folder");
         let lost = lost.to_str().unwrap();
         assert_fails(&["--takeover", lost, "0"], 1, &[lost, "no such file"]);

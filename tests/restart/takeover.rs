@@ -1,11 +1,11 @@
 //! A new relay in the place of an old one: nobody notices.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use super::common::{Relay, hello, on_every_backend, read, read_to_end, wait_until};
+use super::common::{Relay, connect, hello, on_every_backend, read, read_to_end, wait_until};
 use super::temp::TempDir;
 
 on_every_backend! {
@@ -17,6 +17,7 @@ on_every_backend! {
     the_old_relay_goes_on_when_the_new_one_fails
     a_relay_of_another_port_is_refused_and_the_old_one_goes_on
     a_second_takeover_is_like_the_first
+    the_port_of_the_metrics_goes_along
     an_old_relay_that_drains_is_no_obstacle
     a_drain_after_the_takeover_bounds_the_old_relays_pairs
 }
@@ -154,29 +155,24 @@ fn the_old_relay_goes_on_when_the_new_one_fails(backend: &str) {
     let folder = TempDir::new();
     let path = folder.path().join("door");
     let relay = start(backend, &path);
-    let waiting: Vec<_> = (0..50).map(|_| relay.listener(b"alice")).collect();
+    let mut waiting: Vec<_> = (0..50).map(|_| relay.listener(b"alice")).collect();
     let mut half = relay.connect();
     half.write_all(b"Tbo").unwrap();
-    let registered = |relay: &Relay| {
-        let lines = relay.lines();
-        let registered = |line: &&String| line.starts_with("registered id=alice");
-        lines.iter().filter(registered).count()
-    };
     // It says nothing, nonsense, too much, or is gone in the middle of what it gets.
     for said in [&b""[..], b"GET /", b"R\xff", b"R\x01", b"R\x01B"] {
-        let before = registered(&relay);
         let mut new = UnixStream::connect(&path).unwrap();
         new.write_all(said).unwrap();
         if said.starts_with(b"R\x01") {
             new.read_exact(&mut [0; 100]).unwrap();
             drop(new);
-            wait_until("all wait again", || registered(&relay) == before + 50);
         } else {
             new.shutdown(std::net::Shutdown::Write).unwrap();
             let mut answer = Vec::new();
             new.read_to_end(&mut answer).unwrap_or_default();
             assert!(answer.is_empty() || answer == b"N\0\0", "{answer:?}");
         }
+        // Whoever calls now finds those who waited before, in their order.
+        assert_meet(waiting.remove(0), &relay, b"alice");
     }
     half.write_all(b"b$").unwrap();
     relay.wait_registered(&half);
@@ -221,6 +217,49 @@ fn a_second_takeover_is_like_the_first(backend: &str) {
     relays[0].signal("TERM");
     assert_eq!(relays[0].wait_ended(), Some(0));
     assert!(!path.exists(), "the name outlives its relay");
+}
+
+/// What the page of metrics says of this number.
+fn metric(address: SocketAddr, name: &str) -> Option<u64> {
+    let mut stream = connect(address);
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let page = String::from_utf8(read_to_end(&mut stream)).unwrap();
+    let line = page
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok())
+}
+
+fn the_port_of_the_metrics_goes_along(backend: &str) {
+    let folder = TempDir::new();
+    let path = folder.path().join("door");
+    let path = path.to_str().unwrap();
+    let first = ["--takeover", path, "--metrics", "127.0.0.1:0"];
+    let mut old = Relay::start(backend, &first);
+    let line = old.log.wait_for(|line| line.starts_with("metrics on "));
+    let at = line.trim_start_matches("metrics on ").to_owned();
+    let address: SocketAddr = at.parse().unwrap();
+    let pair = old.pair(b"alice");
+    let waiting: Vec<_> = (0..3).map(|_| old.listener(b"bob")).collect();
+    let counts = || {
+        (
+            metric(address, "p2p_relay_listeners"),
+            metric(address, "p2p_relay_pairs"),
+        )
+    };
+    assert_eq!(counts(), (Some(3), Some(1)));
+    let new = Relay::start(backend, &["--takeover", path, "--metrics", &at]);
+    for listener in &waiting {
+        new.wait_registered(listener);
+    }
+    // Once the old relay has let the port go, only the new one answers.
+    wait_until("the new relay is asked", || counts() == (Some(3), Some(0)));
+    for _ in 0..20 {
+        assert_eq!(counts(), (Some(3), Some(0)));
+    }
+    drop(pair);
+    assert_eq!(old.wait_ended(), Some(0));
+    assert_eq!(counts(), (Some(3), Some(0)));
 }
 
 fn an_old_relay_that_drains_is_no_obstacle(backend: &str) {
