@@ -12,7 +12,6 @@
 
 pub mod cli;
 pub mod client;
-#[cfg(all(target_os = "linux", feature = "libc"))]
 pub mod io;
 pub mod relay;
 pub mod sys;

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::journal::Journal;
@@ -15,6 +14,7 @@ use super::metrics::Exposition;
 use super::relay::{Service, reason};
 use super::service::{self, Manager};
 use super::{args, http};
+use crate::io::{Receiver, channel};
 use crate::relay::takeover::{self, Estate, Stage};
 use crate::relay::{Config, Control, Door, Relay};
 use crate::sys::bell::Bell;
@@ -232,7 +232,7 @@ fn run(
     let control = relay.control();
     // Until a later relay has taken this one's place.
     let current = Arc::new(AtomicBool::new(true));
-    let (ended, end) = channel();
+    let (ended, end) = channel(usize::MAX);
 
     let signalled = ended.clone();
     let threads = spawn(move || {
@@ -279,11 +279,7 @@ fn wait(
 ) -> io::Result<()> {
     let mut until: Option<Instant> = None;
     loop {
-        let ended = match until {
-            None => end.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(until) => end.recv_timeout(until.saturating_duration_since(Instant::now())),
-        };
-        match ended {
+        match end.receive(until) {
             Ok(Ended::Run(result)) => {
                 leave();
                 return result;

@@ -5,12 +5,12 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::Log;
 use super::event::{Event, Reason};
 use super::guest::Guest;
+use crate::io::{Nothing, Receiver, Sender, channel};
 
 /// Steers a relay that runs, from any thread; without effect on one that has ended.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub(super) struct Cleared {
 
 impl Control {
     pub(super) fn new() -> (Self, Receiver<Command>) {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = channel(usize::MAX);
         (Self(sender), receiver)
     }
 
@@ -63,18 +63,18 @@ impl Control {
 
     /// Whether every part of the relay that serves connections shows within the time that it lives.
     pub fn lives(&self, within: Duration) -> bool {
-        let (beat, heard) = channel();
+        let (beat, heard) = channel(1);
         self.send(Command::Beat(beat));
-        let heard = heard.recv_timeout(within);
+        let heard = heard.receive(Some(Instant::now() + within));
         // A relay that has ended dropped it too, and takes no command.
-        heard == Err(RecvTimeoutError::Disconnected) && self.0.send(Command::Empty).is_ok()
+        heard == Err(Nothing::Ended) && self.0.send(Command::Empty).is_ok()
     }
 
     /// What the relay gives up; `None` when it is about to end.
     pub(super) fn clear(&self) -> Option<Cleared> {
-        let (cleared, answer) = channel();
+        let (cleared, answer) = channel(1);
         self.send(Command::Clear(cleared));
-        answer.recv().ok()
+        answer.receive(None).ok()
     }
 
     pub(super) fn send(&self, command: Command) {
@@ -109,7 +109,7 @@ enum State {
 
 /// Opens the house and keeps it until it was left.
 pub(super) fn keep(
-    house: &mut impl House,
+    house: &mut dyn House,
     listener: TcpListener,
     guests: Vec<Guest>,
     commands: &Receiver<Command>,
@@ -130,17 +130,12 @@ pub(super) fn keep(
     }
     let mut state = State::Serving;
     loop {
-        let command = match state {
+        let until = match state {
             State::Leaving(_) if house.count() == 0 => return Ok(()),
-            State::Leaving(Some(until)) => {
-                let left = until.saturating_duration_since(Instant::now());
-                match commands.recv_timeout(left) {
-                    Err(RecvTimeoutError::Timeout) => Command::End,
-                    command => command.unwrap_or(Command::End),
-                }
-            }
-            _ => commands.recv().unwrap_or(Command::End),
+            State::Leaving(until) => until,
+            State::Serving | State::Cleared => None,
         };
+        let command = commands.receive(until).unwrap_or(Command::End);
         match (command, state) {
             (Command::Clear(answer), State::Serving) => {
                 let Some(listener) = &listener else { continue };
@@ -150,7 +145,7 @@ pub(super) fn keep(
                 };
                 state = State::Cleared;
                 if let Err(unheard) = answer.send(cleared) {
-                    house.open(listener, unheard.0.guests)?;
+                    house.open(listener, unheard.guests)?;
                     state = State::Serving;
                 }
             }
@@ -270,7 +265,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn beat() -> Command {
-        Command::Beat(channel().0)
+        Command::Beat(channel(1).0)
     }
 
     #[test]
@@ -293,7 +288,7 @@ mod tests {
     fn what_nobody_took_is_served_again() {
         // Nobody waits for the answer of the command.
         let asked = play(0, |_| {
-            vec![Command::Clear(channel().0), beat(), Command::End]
+            vec![Command::Clear(channel(1).0), beat(), Command::End]
         })
         .0;
         assert_eq!(asked, ["open", "clear", "open", "beat", "clear", "reset"]);
@@ -301,7 +296,7 @@ mod tests {
 
     #[test]
     fn after_a_release_the_pairs_have_all_the_time() {
-        let (answer, cleared) = channel();
+        let (answer, cleared) = channel(1);
         let (asked, left) = play(1, |_| {
             vec![
                 Command::Clear(answer),
@@ -312,16 +307,16 @@ mod tests {
         });
         assert_eq!(asked, ["open", "clear", "beat"]);
         assert!(left.is_empty());
-        assert_eq!(cleared.recv().unwrap().guests.len(), 1);
+        assert_eq!(cleared.receive(None).unwrap().guests.len(), 1);
     }
 
     #[test]
     fn what_comes_back_into_a_relay_that_leaves_is_closed() {
-        let (answer, cleared) = channel();
+        let (answer, cleared) = channel(1);
         let (asked, left) = play(1, |control| {
             let control = control.clone();
             std::thread::spawn(move || {
-                let cleared: Cleared = cleared.recv().unwrap();
+                let cleared: Cleared = cleared.receive(None).unwrap();
                 control.send(Command::Drain(HOUR));
                 control.send(Command::Restore(cleared.guests));
                 control.send(beat());

@@ -35,7 +35,6 @@ mod throttle;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 pub use config::{Backend, Config, Limits};
@@ -50,6 +49,7 @@ pub use crate::wire::UserId;
 use self::places::{Place, Vacancy};
 use self::pump::{Pump, Side, Sides};
 use self::session::Session;
+use crate::io::Receiver;
 use crate::sys::net;
 use crate::wire::{HELLO_MAX, NO};
 

@@ -5,12 +5,11 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use super::mailbox::Letter;
 use super::{Alarm, Connection, Loop, Shared, Stage};
-use crate::io::Key;
+use crate::io::{Key, Sender, channel};
 use crate::relay::control::House;
 use crate::relay::event::Reason;
 use crate::relay::guest::Guest;
@@ -41,13 +40,13 @@ pub(super) struct Loops<'a>(pub(super) &'a Shared<'a>);
 impl Loops<'_> {
     /// Gives each loop its order, and waits until all have done it.
     fn all(&self, order: impl Fn(Sender<()>) -> Order) {
-        let (done, wait) = channel();
+        let (done, wait) = channel(1);
         for mailbox in &self.0.mailboxes {
             mailbox.order(order(done.clone()));
         }
         drop(done);
         // It fails when the last sender was dropped.
-        let _ = wait.recv();
+        let _ = wait.receive(None);
     }
 }
 
@@ -72,17 +71,25 @@ impl House for Loops<'_> {
         self.0.places.set_leaving(true);
         self.all(Order::Close);
         let mut waiting = vec![Vec::new(); self.0.mailboxes.len()];
-        for (place, (_, ticket)) in self.0.registry().drain().enumerate() {
-            waiting[ticket.mailbox].push((place, ticket.key));
+        let mut count = 0;
+        for (_, ticket) in self.0.registry().drain() {
+            waiting[ticket.mailbox].push((count, ticket.key));
+            count += 1;
         }
-        let (given, guests) = channel();
+        let (given, guests) = channel(usize::MAX);
         for (mailbox, keys) in self.0.mailboxes.iter().zip(waiting) {
             mailbox.order(Order::Clear(keys, given.clone()));
         }
         drop(given);
-        let mut guests: Vec<_> = guests.iter().collect();
-        guests.sort_by_key(|(place, _)| *place);
-        guests.into_iter().map(|(_, guest)| guest).collect()
+        let mut in_order: Vec<_> = (0..count).map(|_| None).collect();
+        let mut unheard = Vec::new();
+        while let Ok((place, guest)) = guests.receive(None) {
+            match in_order.get_mut(place) {
+                Some(slot) => *slot = Some(guest),
+                None => unheard.push(guest),
+            }
+        }
+        in_order.into_iter().flatten().chain(unheard).collect()
     }
 
     fn count(&self) -> usize {

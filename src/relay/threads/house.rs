@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{Connection, STACK, Server};
+use crate::io::Sender;
 use crate::relay::control::{Command, Control, House};
 use crate::relay::guest::Guest;
 use crate::relay::pump::{Side, Sides};
