@@ -31,7 +31,7 @@ end() {
     rm -rf "$root"
 }
 trap end EXIT
-install -m 755 "$folder/$target/release/p2p-relay" "$root/p2p-relay"
+install -m 755 "$folder/$target/relay/p2p-relay" "$root/p2p-relay"
 chmod 755 "$root"
 [ "$(find "$root" -type f | wc -l)" -eq 1 ]
 

@@ -306,6 +306,7 @@ fn backend(value: Option<&OsStr>) -> Result<Backend, UsageError> {
 }
 
 /// What the system says, without its number.
+#[cold]
 pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error")

@@ -356,9 +356,13 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     std::thread::Builder::new().spawn(work).map(drop)
 }
 
-fn failed(what: &str) -> impl Fn(io::Error) -> String + use<> {
-    let what = what.to_owned();
-    move |error| format!("{what}: {}", reason(&error))
+fn failed(what: &str) -> impl Fn(io::Error) -> String {
+    move |error| failure(what, &error)
+}
+
+#[cold]
+fn failure(what: &str, error: &io::Error) -> String {
+    format!("{what}: {}", reason(error))
 }
 
 fn shown(path: &Path) -> Printable<'_> {
