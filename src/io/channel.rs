@@ -205,7 +205,7 @@ mod tests {
     fn a_message_that_nobody_took_goes_with_the_receiver() {
         let (sender, receiver) = channel(usize::MAX);
         let (answer, answered) = channel::<()>(1);
-        sender.send((sender.clone(), answer)).unwrap();
+        sender.send(answer).unwrap();
         drop(receiver);
         assert_eq!(answered.receive(None), Err(Nothing::Ended));
     }

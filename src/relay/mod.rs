@@ -9,6 +9,7 @@
 //! - `pump`: a pair, its two directions and its end; no I/O
 //! - `registry`: who waits under which id, and who owns a waiting socket
 //! - `places`: how many connections there may be, in all and from one source; no I/O
+//! - `source`: whom that counts as one, and what each has; no I/O
 //! - `throttle`, `bucket`: how fast bytes and connections may come; no I/O
 //! - [`takeover`]: a new relay takes the place of an old one
 //! - `epoll` and `threads`: the two backends, which do the I/O for the above
@@ -27,6 +28,7 @@ mod places;
 mod pump;
 mod registry;
 mod session;
+mod source;
 mod stats;
 pub mod takeover;
 mod threads;

@@ -1,9 +1,5 @@
 //! How many connections there may be: in all, and from one source.
-//!
-//! A source is an IPv4 address or the /56 of an IPv6 address: the least that one customer of a
-//! network gets (RFC 6177), so that a million addresses of one host count as one.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,77 +8,11 @@ use super::bucket::Bucket;
 use super::config::Limits;
 use super::control::{Command, Control};
 use super::event::Refusal;
+use super::source::{Source, Sources, Usage};
 
-/// Misses (calls of an id that nobody waits under) that a source has free, and how many more a
-/// second: a sender that waits calls once a second, and several may share an address.
-const MISSES: (u64, u64) = (32, 8);
-/// How much later the answer comes after that. It is the same for an id that nobody uses and for
-/// one that is in a pair, so that neither answer nor time tells a prober which.
+/// How much later the answer comes to who has missed too often. It is the same for an id that nobody
+/// uses and for one that is in a pair, so that neither answer nor time tells a prober which.
 const PENALTY: Duration = Duration::from_secs(1);
-/// New connections that a source may open at once, in seconds of its rate.
-const BURST: u64 = 4;
-/// Below so many sources nothing is swept.
-const SWEEP_FLOOR: usize = 256;
-
-/// The address or network that a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Source {
-    V4([u8; 4]),
-    V6([u8; 7]),
-}
-
-impl Source {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g])
-            }
-        }
-    }
-}
-
-/// What one source has and does.
-struct Usage {
-    connections: usize,
-    listeners: usize,
-    arrivals: Option<Bucket>,
-    misses: Bucket,
-    bytes: Option<Arc<Mutex<Bucket>>>,
-}
-
-impl Usage {
-    fn new(limits: &Limits, now: Instant) -> Self {
-        let (free, rate) = MISSES;
-        Self {
-            connections: 0,
-            listeners: 0,
-            arrivals: limits
-                .source_arrivals
-                .map(|rate| Bucket::new(rate, rate.saturating_mul(BURST), now)),
-            misses: Bucket::new(rate, free, now),
-            bytes: limits
-                .source_bytes
-                .map(|rate| Arc::new(Mutex::new(bytes_bucket(rate, now)))),
-        }
-    }
-
-    /// Whether forgetting it would forgive nothing.
-    fn is_spent(&mut self, now: Instant) -> bool {
-        self.connections == 0
-            && self
-                .arrivals
-                .as_mut()
-                .is_none_or(|arrivals| arrivals.is_full(now))
-            && self.misses.is_full(now)
-    }
-}
-
-/// A bucket for bytes, a quarter of a second deep.
-pub(super) fn bytes_bucket(rate: u64, now: Instant) -> Bucket {
-    Bucket::new(rate, (rate / 4).max(1), now)
-}
 
 struct State {
     taken: usize,
@@ -90,8 +20,7 @@ struct State {
     called: bool,
     /// The last place that is given back is to be told.
     leaving: bool,
-    sources: HashMap<Source, Usage>,
-    sweep_at: usize,
+    sources: Sources,
 }
 
 /// All places of a relay.
@@ -122,8 +51,7 @@ impl Places {
             taken: 0,
             called: false,
             leaving: false,
-            sources: HashMap::new(),
-            sweep_at: SWEEP_FLOOR,
+            sources: Sources::default(),
         };
         Arc::new(Self {
             limits,
@@ -188,11 +116,10 @@ impl Places {
         state.taken += 1;
         let mut bytes = None;
         if let Some(source) = source {
-            let usage = state.sources.entry(source);
-            let usage = usage.or_insert_with(|| Usage::new(&self.limits, now));
+            let usage = state.sources.usage(source, &self.limits, now);
             usage.connections += 1;
             usage.listeners += usize::from(waits);
-            bytes.clone_from(&usage.bytes);
+            bytes = usage.bytes();
         }
         drop(state);
         Place {
@@ -258,42 +185,17 @@ impl Place {
     pub(super) fn charge(&mut self, address: IpAddr, now: Instant) -> Result<(), Refusal> {
         let source = Source::of(address);
         let places = &self.vacancy.places;
-        let limits = &places.limits;
         let mut state = places.state();
-        if state.sources.len() >= state.sweep_at {
-            state.sources.retain(|_, usage| !usage.is_spent(now));
-            state.sweep_at = SWEEP_FLOOR.max(2 * state.sources.len());
-        }
-        let usage = state
-            .sources
-            .entry(source)
-            .or_insert_with(|| Usage::new(limits, now));
-        if limits
-            .source_connections
-            .is_some_and(|most| usage.connections >= most)
-        {
-            return Err(Refusal::SourceConnections);
-        }
-        if usage
-            .arrivals
-            .as_mut()
-            .is_some_and(|arrivals| !arrivals.take(now))
-        {
-            return Err(Refusal::SourceArrivals);
-        }
-        usage.connections += 1;
-        self.bytes = usage.bytes.clone();
+        let usage = state.sources.usage(source, &places.limits, now);
+        usage.arrive(&places.limits, now)?;
+        self.bytes = usage.bytes();
         self.source = Some(source);
         Ok(())
     }
 
     fn usage<T>(&self, change: impl FnOnce(&mut Usage) -> T) -> Option<T> {
-        self.vacancy
-            .places
-            .state()
-            .sources
-            .get_mut(&self.source?)
-            .map(change)
+        let mut state = self.vacancy.places.state();
+        state.sources.known(self.source?).map(change)
     }
 
     /// The connection wants to wait as a listener.
@@ -301,15 +203,8 @@ impl Place {
         if self.listens {
             return Ok(());
         }
-        let most = self.vacancy.places.limits.source_listeners;
-        let fits = self.usage(|usage| {
-            let fits = most.is_none_or(|most| usage.listeners < most);
-            usage.listeners += usize::from(fits);
-            fits
-        });
-        if fits == Some(false) {
-            return Err(Refusal::SourceListeners);
-        }
+        let limits = &self.vacancy.places.limits;
+        self.usage(|usage| usage.listen(limits)).transpose()?;
         self.listens = true;
         Ok(())
     }
@@ -323,7 +218,7 @@ impl Place {
 
     /// The connection called an id that nobody waits under; how long its answer is held back.
     pub(super) fn miss(&self, now: Instant) -> Duration {
-        let free = self.usage(|usage| usage.misses.take(now));
+        let free = self.usage(|usage| usage.miss(now));
         if free == Some(false) {
             PENALTY
         } else {
@@ -347,6 +242,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relay::source::MISSES;
 
     const ALICE: &str = "192.0.2.1";
     const BOB: &str = "192.0.2.2";
@@ -490,20 +386,5 @@ mod tests {
         assert_eq!(prober.miss(now), PENALTY);
         assert!(place(&places, BOB, now).unwrap().miss(now).is_zero());
         assert!(prober.miss(now + Duration::from_secs(1)).is_zero());
-    }
-
-    #[test]
-    fn sources_that_are_gone_are_forgotten() {
-        let places = places(Limits {
-            source_arrivals: Some(10),
-            ..none()
-        });
-        let mut now = Instant::now();
-        for count in 0..100_000u32 {
-            now += Duration::from_millis(10);
-            let address = IpAddr::from(count.to_be_bytes());
-            drop(places.reserve().unwrap().occupy(address, now));
-        }
-        assert!(places.state().sources.len() <= SWEEP_FLOOR);
     }
 }
