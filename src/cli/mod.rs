@@ -12,4 +12,5 @@ pub mod relay;
 mod restart;
 mod service;
 mod status;
+mod tenure;
 pub mod xfer;

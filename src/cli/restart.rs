@@ -1,11 +1,10 @@
 //! The relay from its start to its end: whose place it takes, who tells it to end, who takes its own.
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::journal::Journal;
@@ -13,9 +12,10 @@ use super::line::Scribe;
 use super::metrics::Exposition;
 use super::relay::{Service, reason};
 use super::service::{self, Manager};
+use super::tenure::Tenure;
 use super::{args, http};
 use crate::io::{Receiver, channel};
-use crate::relay::takeover::{self, Estate, Stage};
+use crate::relay::takeover::{self, Estate};
 use crate::relay::{Config, Control, Door, Relay};
 use crate::sys::bell::Bell;
 use crate::sys::handoff::Nameplate;
@@ -129,6 +129,7 @@ fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<B
         metrics: None,
         watchdog: service::watchdog(),
     };
+    let bind = config.bind;
     if let Some(path) = takeover {
         let at = |error| {
             format!(
@@ -142,7 +143,7 @@ fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<B
                 watchdog: own.watchdog.or(old.estate.watchdog),
                 metrics: old.estate.metrics.clone(),
             };
-            same_port(port, local(old.local_addr())?, "the running relay")?;
+            same_place(port, bind, local(old.local_addr())?, "the running relay")?;
             let name = Nameplate::read(path).map_err(at)?;
             let (relay, door) = Relay::take_over(old, config);
             return Ok(Begun {
@@ -157,11 +158,11 @@ fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<B
     let relay = match (passed, port) {
         (Some(listener), _) => {
             let address = local(listener.local_addr())?;
-            same_port(port, address, "the socket that was passed")?;
+            same_place(port, bind, address, "the socket that was passed")?;
             Relay::with(listener, config)
                 .map_err(failed("cannot use the socket that was passed"))?
         }
-        (None, Some(port)) => bind(port, config)?,
+        (None, Some(port)) => listen_at(port, config)?,
         (None, None) => {
             let path = takeover.unwrap_or(Path::new(""));
             return Err(format!(
@@ -191,22 +192,32 @@ fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<B
     })
 }
 
-fn bind(port: u16, config: Config) -> Result<Relay, String> {
+fn listen_at(port: u16, config: Config) -> Result<Relay, String> {
     let place = config
         .bind
         .map_or_else(|| format!("port {port}"), |ip| format!("{ip}, port {port}"));
     Relay::bind(port, config).map_err(failed(&format!("cannot listen on {place}")))
 }
 
-/// A relay that was told another port than the one it gets would serve where nobody looks for it.
-fn same_port(port: Option<u16>, has: SocketAddr, whose: &str) -> Result<(), String> {
-    match port {
-        Some(port) if port != 0 && port != has.port() => Err(format!(
-            "{whose} listens on port {}, not {port}: name that port, or end it first",
-            has.port()
-        )),
-        _ => Ok(()),
-    }
+/// A relay that was told another address or port than it gets would serve where nobody looks for it, or
+/// where somebody wants it not to.
+fn same_place(
+    port: Option<u16>,
+    bind: Option<IpAddr>,
+    has: SocketAddr,
+    whose: &str,
+) -> Result<(), String> {
+    let (ip, at) = (has.ip().to_canonical(), has.port());
+    let other_port = port.filter(|&port| port != 0 && port != at);
+    let other_ip = bind.filter(|bind| bind.to_canonical() != ip);
+    let (here, wanted) = match (other_port, other_ip) {
+        (Some(port), _) => (format!("port {at}"), port.to_string()),
+        (None, Some(bind)) => (format!("address {ip}"), bind.to_string()),
+        (None, None) => return Ok(()),
+    };
+    Err(format!(
+        "{whose} listens on {here}, not {wanted}: name that one, or end it first"
+    ))
 }
 
 fn local(address: io::Result<SocketAddr>) -> Result<SocketAddr, String> {
@@ -230,8 +241,7 @@ fn run(
     let (door, name) = door.unzip();
     let manager = Manager::from_environment();
     let control = relay.control();
-    // Until a later relay has taken this one's place.
-    let current = Arc::new(AtomicBool::new(true));
+    let tenure = Arc::new(Tenure::new(manager.clone(), name, closing));
     let (ended, end) = channel(usize::MAX);
 
     let signalled = ended.clone();
@@ -252,40 +262,35 @@ fn run(
         })
     })
     .and_then(|()| match door {
-        Some(door) => answer(door, &control, &manager, estate, &current, closing),
+        Some(door) => {
+            let (control, tenure) = (control.clone(), Arc::clone(&tenure));
+            spawn(move || takeover::serve(&door, &control, &estate, &*tenure))
+        }
         None => Ok(()),
     })
-    .and_then(|()| report(&control, &manager, watchdog, &current, moved));
+    .and_then(|()| report(&control, manager, watchdog, &tenure, moved));
     threads.map_err(failed("cannot start a thread"))?;
     // The threads end with the process, when this function's result becomes its status.
-    let result = wait(&end, drain, &control, || {
-        if current.load(Ordering::SeqCst) {
-            manager.stopping();
-            if let Some(name) = &name {
-                name.remove();
-            }
-        }
-    });
+    let result = wait(&end, drain, &control, &tenure);
     result.map_err(failed("cannot go on"))
 }
 
-/// Waits until the relay has ended; the first signal has it drain, and the second end. `leave` is
-/// called before either.
+/// Waits until the relay has ended; the first signal has it drain, and the second end.
 fn wait(
     end: &Receiver<Ended>,
     drain: Duration,
     control: &Control,
-    leave: impl Fn(),
+    tenure: &Tenure,
 ) -> io::Result<()> {
     let mut until: Option<Instant> = None;
     loop {
         match end.receive(until) {
             Ok(Ended::Run(result)) => {
-                leave();
+                tenure.leave();
                 return result;
             }
             Ok(Ended::Signal) => {
-                leave();
+                tenure.leave();
                 if until.is_none() {
                     control.drain(drain);
                     until = Some(Instant::now() + drain + LAST);
@@ -300,41 +305,18 @@ fn wait(
     }
 }
 
-/// Gives the relay's place to the next one that asks.
-fn answer(
-    door: Door,
-    control: &Control,
-    manager: &Manager,
-    estate: Estate,
-    current: &Arc<AtomicBool>,
-    closing: Arc<Bell>,
-) -> io::Result<()> {
-    let (control, manager, current) = (control.clone(), manager.clone(), Arc::clone(current));
-    spawn(move || {
-        takeover::serve(&door, &control, &estate, &|stage| match stage {
-            Stage::Asked => manager.reloading(),
-            Stage::Resumed => manager.ready(false),
-            Stage::HandedOver => {
-                current.store(false, Ordering::SeqCst);
-                // The numbers that are asked for are the new one's from now on.
-                closing.ring();
-            }
-        });
-    })
-}
-
 /// Tells the service manager, if there is one, when the relay serves, and that it lives.
 fn report(
     control: &Control,
-    manager: &Manager,
+    manager: Manager,
     watchdog: Option<Duration>,
-    current: &Arc<AtomicBool>,
+    tenure: &Arc<Tenure>,
     moved: bool,
 ) -> io::Result<()> {
     if !manager.listens() {
         return Ok(());
     }
-    let (control, manager, current) = (control.clone(), manager.clone(), Arc::clone(current));
+    let (control, tenure) = (control.clone(), Arc::clone(tenure));
     spawn(move || {
         if control.lives(FIRST) {
             manager.ready(moved);
@@ -342,7 +324,7 @@ fn report(
         let Some(half) = watchdog.map(|time| time / 2) else {
             return;
         };
-        while current.load(Ordering::SeqCst) {
+        while tenure.lasts() {
             let begun = Instant::now();
             if control.lives(half) {
                 manager.watchdog();

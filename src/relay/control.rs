@@ -241,6 +241,7 @@ mod tests {
             said: b"Ta$".to_vec(),
             deadline: Instant::now(),
             proxied: false,
+            charged: true,
             known: false,
         };
         let mut house = Notes {

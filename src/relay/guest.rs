@@ -17,13 +17,15 @@ pub(super) struct Guest {
     pub(super) deadline: Instant,
     /// What was taken is of a balancer's header, which tells the true source.
     pub(super) proxied: bool,
+    /// Its place is charged to its source.
+    pub(super) charged: bool,
     /// This relay has said before that it waits.
     pub(super) known: bool,
 }
 
 impl Guest {
     /// A listener that waits under `id`.
-    pub(super) fn waiting(stream: TcpStream, from: SocketAddr, id: UserId) -> Self {
+    pub(super) fn waiting(stream: TcpStream, from: SocketAddr, charged: bool, id: UserId) -> Self {
         let role = Role::Listener;
         Self {
             stream,
@@ -31,25 +33,32 @@ impl Guest {
             said: Hello { role, id }.encode(),
             deadline: Instant::now(),
             proxied: false,
+            charged,
             known: true,
         }
     }
 
     /// A connection that has not said all of its hello.
-    pub(super) fn unheard(stream: TcpStream, from: SocketAddr, session: &Session) -> Self {
+    pub(super) fn unheard(
+        stream: TcpStream,
+        from: SocketAddr,
+        charged: bool,
+        session: &Session,
+    ) -> Self {
         Self {
             stream,
             from,
             said: session.said(),
             deadline: session.deadline(),
             proxied: session.awaits_source(),
+            charged,
             known: false,
         }
     }
 
-    /// Who its place is charged to, if that is known.
+    /// Who its place is charged to, if to anybody.
     pub(super) fn source(&self) -> Option<IpAddr> {
-        (!self.proxied).then(|| self.from.ip())
+        self.charged.then(|| self.from.ip())
     }
 
     /// The session that goes on from here, and what it has come to.

@@ -198,6 +198,11 @@ impl Place {
         state.sources.known(self.source?).map(change)
     }
 
+    /// Whether a source is charged for it.
+    pub(super) fn is_charged(&self) -> bool {
+        self.source.is_some()
+    }
+
     /// The connection wants to wait as a listener.
     pub(super) fn listen(&mut self) -> Result<(), Refusal> {
         if self.listens {

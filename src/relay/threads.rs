@@ -126,17 +126,21 @@ impl<'a> Server<'a> {
         while !self.household.ends_within(WATCH) {
             let ids: Vec<UserId> = self.registry().ids().cloned().collect();
             for id in ids {
-                // The lock is held for one id at a time, so that nobody's meeting waits for the tour.
-                while let Some(gone) = self.take_gone(&id) {
-                    self.forget(gone, &id);
-                }
+                self.forget_gone(&id);
             }
         }
     }
 
-    fn take_gone(&self, id: &UserId) -> Option<Connection<'a>> {
-        self.registry()
-            .remove(id, |listener| net::peer_gone(&listener.stream))
+    /// Forgets those under `id` who have gone.
+    fn forget_gone(&self, id: &UserId) {
+        // The lock is held for one at a time, so that nobody's meeting waits for all of them.
+        let next = || {
+            self.registry()
+                .remove(id, |listener| net::peer_gone(&listener.stream))
+        };
+        while let Some(gone) = next() {
+            self.forget(gone, id);
+        }
     }
 
     fn pair(&self, id: &UserId, mut listener: Connection<'_>, caller: Connection<'_>) {

@@ -7,6 +7,8 @@ mod pairs;
 #[path = "../common/temp.rs"]
 mod temp;
 
+#[cfg(all(target_os = "linux", feature = "libc"))]
+mod broken;
 mod drain;
 #[cfg(all(target_os = "linux", feature = "libc"))]
 mod load;

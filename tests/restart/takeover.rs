@@ -20,6 +20,7 @@ on_every_backend! {
     the_port_of_the_metrics_goes_along
     an_old_relay_that_drains_is_no_obstacle
     a_drain_after_the_takeover_bounds_the_old_relays_pairs
+    an_address_that_a_balancer_told_goes_along
 }
 
 /// A relay that takes over at `path`, or begins there.
@@ -36,7 +37,7 @@ fn take_over(backend: &str, path: &Path, old: &Relay) -> Relay {
 }
 
 /// Fails unless these two are met through whoever accepts.
-fn assert_meet(mut listener: TcpStream, relay: &Relay, id: &[u8]) {
+pub(crate) fn assert_meet(mut listener: TcpStream, relay: &Relay, id: &[u8]) {
     let mut caller = relay.caller(id);
     assert_eq!(read(&mut caller, 1), b"O");
     caller.write_all(b"to the listener").unwrap();
@@ -293,4 +294,46 @@ fn a_drain_after_the_takeover_bounds_the_old_relays_pairs(backend: &str) {
     assert!(path.exists(), "the old relay removed the new one's name");
     assert_meet(waiting, &new, b"bob");
     drop(pair);
+}
+
+fn an_address_that_a_balancer_told_goes_along(backend: &str) {
+    const BEHIND: &[&str] = &["--proxy-protocol", "--proxy-from", "127.0.0.0/8"];
+    let header = |last: u8| {
+        let source = [198, 51, 100, last];
+        let fixed = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
+        [&fixed[..], &source, &source, &[0x9c, 0x40, 0, 1]].concat()
+    };
+    let folder = TempDir::new();
+    let path = folder.path().join("door");
+    let mut arguments = vec!["--takeover", path.to_str().unwrap()];
+    arguments.extend(BEHIND);
+    arguments.extend(["--source-listeners", "1"]);
+    let mut old = Relay::start(backend, &arguments);
+    let address = old.address;
+    let say = |last, rest: &[u8]| {
+        let mut stream = connect(address);
+        stream.write_all(&[&header(last), rest].concat()).unwrap();
+        stream
+    };
+    let waiting = say(7, b"Talice$");
+    old.wait_for("registered", &["from=198.51.100.7:40000"]);
+    let mut half = connect(old.address);
+    half.write_all(&header(8)[..20]).unwrap();
+    let mut whole = say(9, b"T");
+    // Accepted and read behind them, so that they were too.
+    drop(say(10, b"Tdave$"));
+    old.wait_for("closed", &["id=dave", "reason=gone"]);
+    let new = Relay::start(backend, &arguments);
+    assert_eq!(old.wait_ended(), Some(0));
+    new.wait_for("registered", &["from=198.51.100.7:40000"]);
+    half.write_all(&[&header(8)[20..], b"Tbob$"].concat())
+        .unwrap();
+    new.wait_for("registered", &["id=bob", "from=198.51.100.8:40000"]);
+    whole.write_all(b"carol$").unwrap();
+    new.wait_for("registered", &["id=carol", "from=198.51.100.9:40000"]);
+    // What it has counts against the source, not against the balancer.
+    assert_eq!(read_to_end(&mut say(7, b"Talice$")), b"X");
+    let mut caller = say(11, b"Calice$x");
+    assert_eq!(read(&mut caller, 1), b"O");
+    assert_eq!(read(&mut &waiting, 1), b"x");
 }

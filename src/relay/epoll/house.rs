@@ -189,14 +189,15 @@ impl Loop<'_> {
             stream,
             from,
             stage,
-            ..
+            place,
         } = self.release(key)?;
+        let charged = place.is_charged();
         // Another process may go on with the socket, and it would be reported here for as long as
         // that lasts.
         let _ = self.epoll.remove(&stream);
         match stage {
-            Stage::Waiting(id) => Some(Guest::waiting(stream, from, id)),
-            Stage::Hello(session) => Some(Guest::unheard(stream, from, &session)),
+            Stage::Waiting(id) => Some(Guest::waiting(stream, from, charged, id)),
+            Stage::Hello(session) => Some(Guest::unheard(stream, from, charged, &session)),
             Stage::Called | Stage::Paired(..) | Stage::Missed(..) | Stage::Refused(..) => None,
         }
     }

@@ -163,8 +163,9 @@ impl<'a> Server<'a> {
                 return Served::Refuse(None, refusal, connection);
             }
             Heard::Not(session) => {
-                self.household
-                    .give_up(Guest::unheard(connection.stream, from, &session));
+                let charged = connection.place.is_charged();
+                let guest = Guest::unheard(connection.stream, from, charged, &session);
+                self.household.give_up(guest);
                 return Served::Done;
             }
             Heard::OverLimit(refusal) => {
@@ -190,7 +191,13 @@ impl<'a> Server<'a> {
                 if let Err(refusal) = connection.place.listen() {
                     return Served::Refuse(Some(hello.id), refusal, connection);
                 }
-                self.register(hello.id, connection, true);
+                let id = hello.id;
+                let gone = net::peer_gone(&connection.stream);
+                self.register(id.clone(), connection, true);
+                // Not left to the next tour: a queue of such would be let in by as many tours.
+                if gone {
+                    self.forget_gone(&id);
+                }
                 Served::Done
             }
             Role::Caller => match self.find(&hello.id) {

@@ -229,8 +229,9 @@ impl House for Threads<'_, '_, '_> {
         };
         let waiting = self.server.registry().drain();
         let waiting = waiting.map(|(id, connection)| {
+            let charged = connection.place.is_charged();
             let Connection { stream, from, .. } = connection;
-            Guest::waiting(stream, from, id)
+            Guest::waiting(stream, from, charged, id)
         });
         waiting.chain(given_up).collect()
     }

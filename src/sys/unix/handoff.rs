@@ -10,6 +10,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::check;
+
 /// How many descriptors one message carries at most.
 const DESCRIPTORS: usize = 2;
 
@@ -45,9 +47,12 @@ impl Door {
     /// Waits for the next process that asks.
     ///
     /// # Errors
-    /// What the system says, for example that no descriptor can be had.
+    /// `PermissionDenied` when it is another user's, else what the system says, for example that no
+    /// descriptor can be had.
     pub fn accept(&self) -> io::Result<Channel> {
-        self.0.accept().map(|(stream, _)| Channel(stream))
+        let (stream, _) = self.0.accept()?;
+        trust(&stream)?;
+        Ok(Channel(stream))
     }
 }
 
@@ -80,6 +85,52 @@ impl Nameplate {
             }
         }
     }
+}
+
+/// Fails unless the process at the other end is of this user, or of root, who could do all of this
+/// anyway. The mode of the name says as much, but can be changed, and not every system heeds it.
+fn trust(stream: &UnixStream) -> io::Result<()> {
+    // SAFETY: no memory is passed, and the call cannot fail.
+    let ours = unsafe { libc::geteuid() };
+    match peer(stream)? {
+        0 => Ok(()),
+        theirs if theirs == ours => Ok(()),
+        _ => Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "the process there is another user's: run as that user, or choose another path",
+        )),
+    }
+}
+
+/// The user of the process that connected, or listened, at the other end when it did.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn peer(stream: &UnixStream) -> io::Result<libc::uid_t> {
+    let mut credentials = libc::ucred {
+        pid: 0,
+        uid: libc::uid_t::MAX,
+        gid: libc::gid_t::MAX,
+    };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: one `ucred` and its length are written, and both outlive the call.
+    check(unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut credentials).cast(),
+            &raw mut length,
+        )
+    })?;
+    Ok(credentials.uid)
+}
+
+/// The user of the process that connected, or listened, at the other end when it did.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn peer(stream: &UnixStream) -> io::Result<libc::uid_t> {
+    let (mut user, mut group) = (libc::uid_t::MAX, libc::gid_t::MAX);
+    // SAFETY: one number each is written, and both outlive the call.
+    check(unsafe { libc::getpeereid(stream.as_raw_fd(), &raw mut user, &raw mut group) })?;
+    Ok(user)
 }
 
 fn identity(file: &Metadata) -> (u64, u64) {
@@ -162,10 +213,10 @@ impl Channel {
     /// behind it.
     ///
     /// # Errors
-    /// As [`Door::open`].
+    /// `PermissionDenied` when that process is another user's, else as [`Door::open`].
     pub fn connect(path: &Path) -> io::Result<Option<Self>> {
         match UnixStream::connect(path) {
-            Ok(stream) => Ok(Some(Self(stream))),
+            Ok(stream) => trust(&stream).map(|()| Some(Self(stream))),
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(error),
             Err(error) => match look(path)? {
                 None => Ok(None),
