@@ -217,3 +217,55 @@ impl Inheritance {
         (listener, door, move || Self::claim(&channel, guests))
     }
 }
+
+#[cfg(all(test, unix, feature = "libc"))]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    /// How many guests a new relay serves whose old one sends these messages and is gone.
+    fn taken_over(letters: &[u8]) -> io::Result<usize> {
+        let name = format!("p2pxfer-{}-{}", std::process::id(), letters.escape_ascii());
+        let path = std::env::temp_dir().join(name);
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let stream = TcpStream::connect(listener.local_addr()?)?;
+        let from = stream.local_addr()?;
+        let guest = Guest::waiting(stream, from, true, crate::wire::UserId::new(b"a").unwrap());
+        let door = Door::open(&path)?;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let channel = door.accept().unwrap();
+                assert!(asks(&channel));
+                for &letter in letters {
+                    if letter == b'C' {
+                        hear(&channel, b'A').unwrap();
+                    }
+                    let (rest, parcels) = match letter {
+                        b'H' => (vec![0; 8], vec![(&listener).into(), (&door).into()]),
+                        b'G' => {
+                            let rest = message::encode(&guest, Instant::now());
+                            (rest, vec![(&guest.stream).into()])
+                        }
+                        _ => (Vec::new(), Vec::new()),
+                    };
+                    channel.send(&message(letter, &rest), &parcels).unwrap();
+                }
+            });
+            let inheritance = ask(&path);
+            std::fs::remove_file(&path)?;
+            let (_, _, claim) = inheritance?.expect("the door is there").into_parts();
+            claim().map(|guests| guests.len())
+        })
+    }
+
+    #[test]
+    fn an_old_relay_that_dies_leaves_what_it_has_sent_and_one_that_goes_on_nothing() {
+        for (letters, guests) in [("H", 0), ("HG", 1), ("HGG", 2), ("HGD", 1), ("HGDC", 1)] {
+            assert_eq!(taken_over(letters.as_bytes()).unwrap(), guests, "{letters}");
+        }
+        for letters in ["", "N", "HN", "HGN", "HGDN", "G", "D"] {
+            assert!(taken_over(letters.as_bytes()).is_err(), "{letters}");
+        }
+    }
+}
