@@ -53,8 +53,7 @@ struct Begun {
     door: Option<(Door, Nameplate)>,
     /// What it leaves to the next: the socket for its metrics, if an old one left it that.
     estate: Estate,
-    /// It takes another's place.
-    moved: bool,
+    manager: Manager,
 }
 
 /// What ends the wait of the main thread.
@@ -125,6 +124,7 @@ fn tell(scribe: &Scribe, what: &str, address: SocketAddr) {
 }
 
 fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<Begun, String> {
+    let manager = Manager::from_environment();
     let own = Estate {
         metrics: None,
         watchdog: service::watchdog(),
@@ -145,12 +145,15 @@ fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<B
             };
             same_place(port, bind, local(old.local_addr())?, "the running relay")?;
             let name = Nameplate::read(path).map_err(at)?;
-            let (relay, door) = Relay::take_over(old, config);
+            let (relay, door) = {
+                let manager = manager.clone();
+                Relay::take_over(old, config, move || manager.moved())
+            };
             return Ok(Begun {
                 relay,
                 door: Some((door, name)),
                 estate,
-                moved: true,
+                manager,
             });
         }
     }
@@ -188,7 +191,7 @@ fn begin(port: Option<u16>, config: Config, takeover: Option<&Path>) -> Result<B
         relay,
         door,
         estate: own,
-        moved: false,
+        manager,
     })
 }
 
@@ -235,14 +238,15 @@ fn run(
         relay,
         door,
         estate,
-        moved,
+        manager,
     } = begun;
     let watchdog = estate.watchdog;
     let (door, name) = door.unzip();
-    let manager = Manager::from_environment();
     let control = relay.control();
     let tenure = Arc::new(Tenure::new(manager.clone(), name, closing));
     let (ended, end) = channel(usize::MAX);
+    // Ends when another relay has taken the place and said so.
+    let (serving, served) = channel::<()>(1);
 
     let signalled = ended.clone();
     let threads = spawn(move || {
@@ -264,14 +268,20 @@ fn run(
     .and_then(|()| match door {
         Some(door) => {
             let (control, tenure) = (control.clone(), Arc::clone(&tenure));
-            spawn(move || takeover::serve(&door, &control, &estate, &*tenure))
+            spawn(move || {
+                takeover::serve(&door, &control, &estate, &*tenure);
+                drop(serving);
+            })
         }
         None => Ok(()),
     })
-    .and_then(|()| report(&control, manager, watchdog, &tenure, moved));
+    .and_then(|()| report(&control, manager, watchdog, &tenure));
     threads.map_err(failed("cannot start a thread"))?;
     // The threads end with the process, when this function's result becomes its status.
     let result = wait(&end, drain, &control, &tenure);
+    if !tenure.lasts() {
+        let _ = served.receive(Some(Instant::now() + LAST));
+    }
     result.map_err(failed("cannot go on"))
 }
 
@@ -311,7 +321,6 @@ fn report(
     manager: Manager,
     watchdog: Option<Duration>,
     tenure: &Arc<Tenure>,
-    moved: bool,
 ) -> io::Result<()> {
     if !manager.listens() {
         return Ok(());
@@ -319,7 +328,7 @@ fn report(
     let (control, tenure) = (control.clone(), Arc::clone(tenure));
     spawn(move || {
         if control.lives(FIRST) {
-            manager.ready(moved);
+            manager.ready();
         }
         let Some(half) = watchdog.map(|time| time / 2) else {
             return;

@@ -27,12 +27,14 @@ impl Manager {
         self.address.is_some()
     }
 
-    /// It serves. `moved`: in another process than before.
-    pub(super) fn ready(&self, moved: bool) {
-        self.say(|| match moved {
-            true => format!("READY=1\nMAINPID={}", std::process::id()),
-            false => "READY=1".into(),
-        });
+    /// It serves.
+    pub(super) fn ready(&self) {
+        self.say(|| "READY=1".into());
+    }
+
+    /// From now on it is this process; the end of the one before is not the service's.
+    pub(super) fn moved(&self) {
+        self.say(|| format!("MAINPID={}", std::process::id()));
     }
 
     /// Another process is about to take its place.

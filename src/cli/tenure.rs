@@ -81,7 +81,7 @@ impl Witness for Tenure {
         if state.leaving {
             self.close();
         } else {
-            self.manager.ready(false);
+            self.manager.ready();
         }
     }
 

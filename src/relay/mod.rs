@@ -111,9 +111,14 @@ impl Relay {
         Ok(Self::new(listener, config, Box::new(|| Ok(Vec::new()))))
     }
 
-    /// Takes the place of the relay that left this, once it runs.
-    pub fn take_over(inheritance: takeover::Inheritance, config: Config) -> (Self, Door) {
-        let (listener, door, claim) = inheritance.into_parts();
+    /// Takes the place of the relay that left this, once it runs; that one does not end before `tell` has
+    /// told who watches it.
+    pub fn take_over(
+        inheritance: takeover::Inheritance,
+        config: Config,
+        tell: impl FnOnce() + Send + 'static,
+    ) -> (Self, Door) {
+        let (listener, door, claim) = inheritance.into_parts(tell);
         (Self::new(listener, config, Box::new(claim)), door)
     }
 

@@ -10,6 +10,7 @@
 //! new -> old   'A'        the new one has it all
 //! old -> new   'C'        and may serve, for the old one will not; or, at any time before,
 //!              'N'        the old one goes on serving
+//! new          closes     the service manager knows: the old one may end
 //! ```
 //! Each message of the old one is its letter, the length of the rest (two bytes, the higher first),
 //! and the rest. Until 'C' the old one accepts nothing but keeps what it sends, so that it can go on
@@ -60,7 +61,7 @@ pub struct Estate {
 }
 
 /// Lets a new relay take the place of the one behind `control`; returns when one has, which then has
-/// the `estate` too.
+/// the `estate` too. The process must not end before.
 pub fn serve(door: &Door, control: &Control, estate: &Estate, witness: &dyn Witness) {
     loop {
         let Ok(channel) = door.accept() else {
@@ -85,7 +86,10 @@ pub fn serve(door: &Door, control: &Control, estate: &Estate, witness: &dyn Witn
         drop(listener);
         if handed.is_ok() {
             witness.handed_over();
-            return control.send(Command::Release(guests));
+            control.send(Command::Release(guests));
+            // Until the new one has told whom it has to, or is gone.
+            let _ = channel.receive_byte();
+            return;
         }
         // Before anybody is served here again.
         refuse();
@@ -189,12 +193,16 @@ impl Inheritance {
         self.listener.local_addr()
     }
 
-    /// Makes it ours: from here on the old relay does not serve.
-    pub(super) fn claim(channel: &Channel, guests: Vec<Guest>) -> io::Result<Vec<Guest>> {
+    /// Makes it ours: from here on the old relay does not serve. What has to be known before it may end
+    /// is told by `tell`.
+    fn claim(channel: &Channel, guests: Vec<Guest>, tell: impl FnOnce()) -> io::Result<Vec<Guest>> {
         // When this fails the old relay is gone, or has said before why not.
         let _ = channel.send(b"A", &[]);
         match channel.receive_byte() {
-            Ok(Some(b'C') | None) => Ok(guests),
+            Ok(Some(b'C') | None) => {
+                tell();
+                Ok(guests)
+            }
             Ok(Some(_)) => Err(refused()),
             Err(error) => Err(error),
         }
@@ -202,6 +210,7 @@ impl Inheritance {
 
     pub(super) fn into_parts(
         self,
+        tell: impl FnOnce() + Send,
     ) -> (
         TcpListener,
         Door,
@@ -214,7 +223,7 @@ impl Inheritance {
             door,
             ..
         } = self;
-        (listener, door, move || Self::claim(&channel, guests))
+        (listener, door, move || Self::claim(&channel, guests, tell))
     }
 }
 
@@ -254,7 +263,7 @@ mod tests {
             });
             let inheritance = ask(&path);
             std::fs::remove_file(&path)?;
-            let (_, _, claim) = inheritance?.expect("the door is there").into_parts();
+            let (_, _, claim) = inheritance?.expect("the door is there").into_parts(|| ());
             claim().map(|guests| guests.len())
         })
     }

@@ -41,7 +41,7 @@ fn a_build_that_cannot_pass_sockets_says_so() {
     assert_fails(
         &["--takeover", path.to_str().unwrap(), "0"],
         1,
-        &["takeover", "libc"],
+        &["take over", "libc"],
     );
     assert!(!fs::exists(&path).unwrap());
 }
