@@ -103,6 +103,7 @@ pub(crate) fn table() -> Vec<Judged> {
     }
     for control in (0..0x20).chain([0x7f]) {
         table.push((vec![control], Some("Control")));
+        table.push((vec![b'a', control], Some("Control")));
         table.push((vec![b'a', control, b'b'], Some("Control")));
     }
     for control in 0x80..=0x9f_u32 {
