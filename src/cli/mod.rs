@@ -9,5 +9,8 @@ mod line;
 mod metrics;
 mod progress;
 pub mod relay;
+mod restart;
+mod service;
 mod status;
+mod tenure;
 pub mod xfer;

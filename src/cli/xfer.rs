@@ -6,14 +6,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::args::{self, Flag, Takes, UsageError};
 use super::exit::{Exit, TABLE};
 use super::progress::{Loudness, Reporter, STALL};
 use crate::client::{Cancel, Endpoint, Hosts, Wait, recv_file, send_file};
+use crate::io::channel;
 use crate::sys::signal::{self, Termination};
 use crate::transfer::{Error, Place, Printable, Reason, Target, UserId};
 
@@ -357,13 +358,13 @@ fn end_on_signals(program: &str, cancel: &Cancel) -> io::Result<Arc<AtomicU8>> {
 fn end_by_force(program: &str, number: u8, cancel: &Cancel) {
     cancel.abandon();
     let text = format!("{program}: ended by signal {number} before all was in order\n");
-    let (done, written) = mpsc::channel();
+    let (done, written) = channel(1);
     let writer = thread::Builder::new().spawn(move || {
         let _ = io::stderr().write_all(text.as_bytes());
         let _ = done.send(());
     });
     if writer.is_ok() {
-        let _ = written.recv_timeout(LAST_WORD);
+        let _ = written.receive(Some(Instant::now() + LAST_WORD));
     }
     std::process::exit(Exit::Signal(number).code().into());
 }

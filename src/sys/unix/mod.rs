@@ -1,8 +1,11 @@
 //! Unix by way of the `libc` crate.
 
+pub mod bell;
 pub mod fs;
+pub mod handoff;
 pub mod net;
 pub mod random;
+pub mod service;
 pub mod signal;
 pub mod term;
 
