@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST CC CXX CARGO CBINDGEN
 
-.PHONY: all build examples demo test bench gates size layers header check-header check-man fmt check-fmt lint vectors clean help
+.PHONY: all build examples demo test bench bench-crypto gates size layers header check-header check-man fmt check-fmt lint vectors oracle ct clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -71,6 +71,9 @@ bench: ## measure against HAProxy, nginx, socat, and the design of 2013 (BENCH_A
 	$(CARGO) bench --profile relay --locked --bench speed -- $(BENCH_ARGS); \
 	$(CARGO) bench --locked --bench relay -- $(BENCH_ARGS)
 
+bench-crypto: ## measure the cryptography against OpenSSL and b3sum
+	$(CARGO) bench --quiet --locked --bench crypto
+
 gates: ## what the relay promises under load and attack, each figure against its limit (minutes)
 	$(CARGO) bench --profile relay --locked --bench gates
 
@@ -111,10 +114,24 @@ lint: ## clippy, every warning an error
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 
-vectors: ## replay the exchanges recorded in 2013 (VECTORS=FOLDER)
+vectors: ## replay the exchanges recorded in 2013, and run the vectors of Wycheproof, BLAKE3, CPace (VECTORS=FOLDER)
 	mkdir -p $(TARGET)
 	$(PYTHON) tests/legacy/from_json.py $(VECTORS)/v1/transcripts.json > $(TARGET)/exchanges.txt
 	P2PXFER_EXCHANGES=$(TARGET)/exchanges.txt $(CARGO) test --release --locked --test legacy
+	$(PYTHON) tests/vectors/from_json.py $(VECTORS) > $(TARGET)/vectors.txt
+	P2PXFER_VECTORS=$(TARGET)/vectors.txt $(CARGO) test --release --locked --test vectors -- --nocapture
+
+# A workspace of its own, with packages that ours does without.
+oracle: ## compare the cryptography with that of others (ORACLE_ARGS="SEED COUNT")
+	$(CARGO) run --release --locked --manifest-path tests/oracle/Cargo.toml -- $(ORACLE_ARGS)
+
+# As it ships, but with the names of its lines, for valgrind to say where.
+ct: ## check under valgrind that no branch and no address depends on a secret
+	@if ! command -v valgrind >/dev/null; then echo "SKIP ct: valgrind not installed"; exit 0; fi; \
+	mkdir -p $(TARGET); \
+	CARGO_PROFILE_BENCH_STRIP=none CARGO_PROFILE_BENCH_DEBUG=line-tables-only $(CARGO) bench --quiet --locked \
+		--config 'target."cfg(all())".runner = ["valgrind", "-q", "--error-limit=no", "--log-file=$(TARGET)/ct.log"]' \
+		--bench ct || { echo "valgrind's reports are in $(TARGET)/ct.log"; exit 1; }
 
 clean: ## remove what was built
 	$(CARGO) clean

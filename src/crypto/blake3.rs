@@ -91,7 +91,7 @@ fn group_with(kernel: Kernel, index: u64, bytes: &[u8]) -> Option<Group> {
 
 /// A hash that is fed piece by piece. A clone goes on from where its original is.
 ///
-/// It needs 12 KB, however long the message is.
+/// It needs at most 12 KB, however long the message is.
 #[derive(Clone)]
 pub struct Hasher {
     kernel: Kernel,
@@ -118,8 +118,8 @@ impl Hasher {
     pub fn from_groups(groups: impl IntoIterator<Item = Group>) -> Self {
         let mut hasher = Self::new();
         for group in groups {
-            hasher.add(group.halves());
             hasher.length += GROUP as u64;
+            hasher.add(group.halves());
         }
         hasher
     }
@@ -148,14 +148,14 @@ impl Hasher {
                 lanes::chunks(self.kernel, &rest[..taken], number, &mut self.chunks);
                 taken
             };
+            self.length += taken as u64;
+            rest = &rest[taken..];
             if self.chunks.len() == GROUP_CHUNKS {
                 let halves = halves(self.kernel, &mut self.chunks);
                 self.chunks.clear();
                 self.add(halves);
-                report(self.groups(), Group::new(halves));
+                report(self.groups() - 1, Group::new(halves));
             }
-            self.length += taken as u64;
-            rest = &rest[taken..];
         }
     }
 
@@ -201,15 +201,15 @@ impl Hasher {
         }
     }
 
-    /// Complete groups, before the one that `length` stands in is added.
+    /// Complete groups.
     fn groups(&self) -> u64 {
         self.length / GROUP as u64
     }
 
-    /// Takes in the group that ends next; `length` is still in front of its end.
+    /// Takes in the group that ends at `length`: what stands in front of it is not the whole message.
     fn add(&mut self, halves: [Node; 2]) {
-        let groups = self.groups();
-        merge(&mut self.done, groups);
+        let before = self.groups() - 1;
+        merge(&mut self.done, before);
         self.done.extend(halves);
     }
 }

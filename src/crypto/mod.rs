@@ -5,9 +5,18 @@
 //! wiped when it is dropped. What the optimiser keeps in registers or spills to the stack is beyond reach
 //! of a wipe, and so is the old place of a value that was moved.
 
+pub mod aead;
 pub mod blake3;
+pub mod chacha20;
+pub mod cpace;
 pub mod ct;
+pub mod hkdf;
+pub mod hmac;
+pub mod poly1305;
 pub mod sha2;
+pub mod x25519;
+
+mod field25519;
 
 #[cfg(test)]
 mod hex;

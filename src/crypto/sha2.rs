@@ -101,9 +101,7 @@ fn compress(state: &mut [u64; 8], blocks: &[u8]) {
     let mut words = [0_u64; 16];
     for block in blocks.chunks_exact(BLOCK_SIZE) {
         for (word, bytes) in words.iter_mut().zip(block.chunks_exact(8)) {
-            *word = bytes
-                .iter()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte));
+            *word = u64::from_be_bytes(bytes.try_into().expect("a word"));
         }
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
         for (round, constants) in ROUNDS.chunks_exact(16).enumerate() {

@@ -1,4 +1,5 @@
-//! The compression function, one block at a time: section 2 of the BLAKE3 paper.
+//! The compression function of the BLAKE3 paper, one block at a time, and what it makes of a chunk and of a
+//! parent.
 
 /// A chaining value: what a chunk or a subtree comes down to.
 pub(super) type Node = [u32; 8];
@@ -8,13 +9,13 @@ pub(super) const BLOCK: usize = 64;
 /// Bytes of a chunk, the leaf of the tree.
 pub(super) const CHUNK: usize = 1024;
 
-// Table 3: the domain flags of plain hashing.
+// The domain flags of plain hashing.
 pub(super) const CHUNK_START: u32 = 1;
 pub(super) const CHUNK_END: u32 = 2;
 pub(super) const PARENT: u32 = 4;
 pub(super) const ROOT: u32 = 8;
 
-/// The initial chaining value: that of SHA-256 (table 1).
+/// The initial chaining value: that of SHA-256.
 pub(super) const INITIAL: Node = [
     0x6a09_e667,
     0xbb67_ae85,
@@ -26,7 +27,7 @@ pub(super) const INITIAL: Node = [
     0x5be0_cd19,
 ];
 
-/// What a block of a chunk or of a parent is compressed with, beside its words (table 2).
+/// What a block of a chunk or of a parent is compressed with, beside its words.
 #[derive(Clone, Copy)]
 pub(super) struct Setting {
     /// The number of the chunk; 0 for a parent.
@@ -101,7 +102,7 @@ fn compress(node: &Node, words: &[u32; 16], setting: Setting) -> Node {
     mix(node, words, setting.words())
 }
 
-/// Section 2.2, cut to 32 bytes. No branch and no loop over rounds: that lets the compiler run several
+/// Seven rounds, and the output cut to 32 bytes. No branch and no loop over rounds: that lets the compiler run several
 /// of these side by side, one in each lane of a vector.
 #[inline(always)]
 pub(super) fn mix(node: &Node, words: &[u32; 16], setting: [u32; 4]) -> Node {
@@ -175,5 +176,5 @@ const ORDER: [[usize; 16]; 7] = {
     order
 };
 
-/// Table 2.2 of the paper: the words of a round, by their places in the round before.
+/// The words of a round, by their places in the round before.
 const PERMUTATION: [usize; 16] = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8];

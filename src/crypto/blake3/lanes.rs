@@ -11,8 +11,7 @@ const LANES: usize = 8;
 /// For each word, its value in every lane.
 type Rows<const N: usize> = [[u32; LANES]; N];
 
-/// Compresses a block in each lane into the chaining value there; the lanes' counters are consecutive,
-/// except that those of parents are all 0.
+/// Compresses a block in each lane into the chaining value there, with the lane's own setting.
 pub(super) type Kernel = fn(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>);
 
 /// The fastest that this machine can run.

@@ -19,7 +19,8 @@ fn hash_with(kernel: Kernel, bytes: &[u8]) -> Hash {
     hasher.finish()
 }
 
-/// The hash by the definition of the tree: section 2.1 of the paper, read from the root down.
+/// The hash by the definition of the tree, from the root down: the left subtree is the largest complete one
+/// that leaves something for the right.
 fn from_the_root(bytes: &[u8], first: u64, last: u32) -> super::Node {
     if bytes.len() <= CHUNK {
         return super::compress::chunk(bytes, first, last);
