@@ -49,8 +49,11 @@ pub struct Tree {
     ends: VecDeque<(u64, Arc<Folder>, Time)>,
     /// Folders opened lately, the last one first.
     folders: Vec<(Vec<OsString>, Arc<Folder>)>,
-    remembered: Arc<Mutex<VecDeque<(u64, [u8; 32])>>>,
+    remembered: Arc<Mutex<Remembered>>,
 }
+
+/// Indexes and hashes of what was settled, the last one first.
+type Remembered = VecDeque<(u64, [u8; 32])>;
 
 #[derive(Debug)]
 enum TreeTarget {
@@ -464,7 +467,7 @@ impl Tree {
         }
     }
 
-    fn lock_remembered(&self) -> std::sync::MutexGuard<'_, VecDeque<(u64, [u8; 32])>> {
+    fn lock_remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
         self.remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
