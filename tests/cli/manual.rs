@@ -75,7 +75,10 @@ fn the_manual_pages_name_the_options_that_help_names() {
         // A page may name a short form that help leaves out for brevity.
         assert!(helped.is_subset(&paged), "{name}: {helped:?} {paged:?}");
         let extra: Vec<_> = paged.difference(&helped).collect();
-        assert!(extra.iter().all(|name| name.len() == 2), "{name}: {extra:?}");
+        assert!(
+            extra.iter().all(|name| name.len() == 2),
+            "{name}: {extra:?}"
+        );
     }
 }
 
