@@ -11,11 +11,11 @@
 //! Two machines without I/O, clock or randomness. They take bytes in any pieces and use none behind their
 //! message: what follows belongs to the records, or to version 1.
 
-use super::channel::{Channel, Opener, Sealer};
+use super::channel::{self, Channel, Opener, Sealer};
 use super::error::Error;
 use super::secret::Secret;
 use crate::crypto::cpace::{self, Keys, SHARE_SIZE, TAG_SIZE};
-use crate::crypto::ct::wipe;
+use crate::crypto::ct::{self as crypto, wipe};
 use crate::crypto::hkdf;
 use crate::crypto::sha2::sha512;
 use crate::wire::v1::{HEADER_SIZE, Header};
@@ -104,13 +104,12 @@ impl Common {
     }
 
     /// The keys of S to R and of R to S, when all messages were noted.
-    fn keys(&self, keys: &Keys) -> [[u8; 32]; 2] {
+    fn keys(&self, keys: &Keys) -> [crypto::Secret<32>; 2] {
         let prk = hkdf::extract(LABEL, keys.isk());
         let bound = sha512(&self.transcript);
         [&b"k_SR"[..], b"k_RS"].map(|label| {
-            let mut key = [0; 32];
-            let expanded = hkdf::expand(prk.expose(), &[label, &bound], &mut key);
-            debug_assert!(expanded.is_ok());
+            let mut key = crypto::Secret::zeroed();
+            channel::expand(&prk, &[label, &bound], &mut key);
             key
         })
     }
@@ -236,8 +235,8 @@ impl Initiator {
         self.common.note(&last);
         let [to, from] = self.common.keys(&keys);
         let channel = Channel {
-            sealer: Sealer::new(to),
-            opener: Opener::new(from),
+            sealer: Sealer::new(&to),
+            opener: Opener::new(&from),
             verified: self.common.verified(),
         };
         Ok((used, Step::Done(last, channel)))
@@ -371,8 +370,8 @@ impl Responder {
         self.common.note(&message);
         let [from, to] = self.common.keys(&keys);
         let channel = Channel {
-            sealer: Sealer::new(to),
-            opener: Opener::new(from),
+            sealer: Sealer::new(&to),
+            opener: Opener::new(&from),
             verified: self.common.verified(),
         };
         Ok((used, Step::Done(Vec::new(), channel)))
