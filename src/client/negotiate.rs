@@ -65,13 +65,13 @@ pub(super) fn answer(
     let mut buffer = [0; 256];
     loop {
         let wanted = &mut buffer[..machine.wanted()];
-        let count = connection.read(wanted).map_err(Error::Lost)?;
-        if count == 0 {
-            return Err(match machine.got_refusal_only() {
-                true => Error::RefusedByRelay,
-                false => Error::ended(),
-            });
-        }
+        let read = connection.read(wanted).map_err(Error::Lost);
+        let count = match read {
+            Ok(0) if machine.got_refusal_only() => return Err(Error::RefusedByRelay),
+            Ok(0) | Err(_) if machine.guess_is_open() => return Err(Error::Unproven),
+            Ok(0) => return Err(Error::ended()),
+            read => read?,
+        };
         let (_, step) = machine.handle(&wanted[..count])?;
         match step {
             Step::More => {}

@@ -80,6 +80,8 @@ pub enum Error {
     Cancelled,
     /// The peer's secret is another one, or somebody between the two changed what they said.
     WrongSecret,
+    /// The sender went away when it could have tried a secret, and before it proved that it has the right one.
+    Unproven,
     /// The peer has a secret and this side has none.
     SecretNeeded,
     /// This side has a secret and the peer has none.
@@ -210,7 +212,9 @@ impl Error {
             }
             Self::UnsafeName { .. } => Kind::UnsafeName,
             Self::Cancelled => Kind::Cancelled,
-            Self::WrongSecret | Self::SecretNeeded | Self::SecretMissing => Kind::Secret,
+            Self::WrongSecret | Self::Unproven | Self::SecretNeeded | Self::SecretMissing => {
+                Kind::Secret
+            }
             Self::Version1Only | Self::RefusedUnnamed | Self::NeedsVersion2 => Kind::Version,
             Self::Changed { .. } => Kind::Changed,
             Self::GivenUp { changed, .. } => match changed {
@@ -233,6 +237,11 @@ impl Error {
     /// Whether it says that no listener is there.
     pub(crate) fn is_nobody(&self) -> bool {
         matches!(self, Self::NobodyWaits | Self::NobodyFound { .. })
+    }
+
+    /// Whether the peer may have tried a secret, for which it has to wait before it tries the next.
+    pub(crate) fn is_guess(&self) -> bool {
+        matches!(self, Self::WrongSecret | Self::Unproven)
     }
 
     /// Why one of several relays was passed over.
@@ -318,6 +327,9 @@ impl fmt::Display for Error {
             Self::Cancelled => f.write_str("cancelled"),
             Self::WrongSecret => f.write_str(
                 "the secrets differ, or somebody changed what the two sides said: check the secret on both and try again",
+            ),
+            Self::Unproven => f.write_str(
+                "the sender went away before it proved that it has the secret: check the secret on both and try again",
             ),
             Self::SecretNeeded => {
                 f.write_str("the peer has a secret and this side has none: give the same one here")
@@ -518,6 +530,7 @@ mod tests {
             ),
             (Error::Cancelled, Kind::Cancelled, 10),
             (Error::WrongSecret, Kind::Secret, 11),
+            (Error::Unproven, Kind::Secret, 11),
             (Error::SecretNeeded, Kind::Secret, 11),
             (Error::SecretMissing, Kind::Secret, 11),
             (Error::Version1Only, Kind::Version, 12),
