@@ -59,9 +59,10 @@ pub(crate) fn with_words(
     command
 }
 
-/// A sender of `file`.
+/// A sender of `file` in version 1.
 pub(crate) fn send(file: &Path, address: std::net::SocketAddr, options: &[&str]) -> Program {
-    Program::start(with_words(command("send_r"), file, address, options))
+    let options = [&["--v1"], options].concat();
+    Program::start(with_words(command("send_r"), file, address, &options))
 }
 
 /// A receiver into `place` that the relay knows.
