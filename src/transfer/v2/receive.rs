@@ -316,10 +316,9 @@ impl Receiving {
         self.tree.interrupt();
         let settled = mem::take(&mut self.inbox.lock().settled);
         for outcome in settled {
-            match outcome.result {
-                Ok(committed) => self.committed(outcome.index, committed, observer)?,
-                // It comes again, and is refused again.
-                Err(_) => {}
+            // What was refused comes again, and is refused again.
+            if let Ok(committed) = outcome.result {
+                self.committed(outcome.index, committed, observer)?;
             }
         }
         Ok(())
@@ -333,8 +332,7 @@ impl Receiving {
                 Next::Idle => session.flush()?,
                 Next::Batch(batch) => {
                     for plain in batch.iter() {
-                        let record = FromSender::decode(plain);
-                        let record = record.map_err(|_| Error::Broken("a record that is none"))?;
+                        let record = FromSender::decode(plain).map_err(Error::Record)?;
                         if self.record(session, record)? {
                             // The files are there, whether or not the sender hears of it.
                             if !stream.settle() {
