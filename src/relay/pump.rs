@@ -294,6 +294,11 @@ impl Pump {
         Verdict::Run(until.into_iter().chain(self.unproved).min())
     }
 
+    /// Whether the end of `source` is all that is left of the pair, so that to close it passes that on.
+    pub(super) fn is_last_end(&self, source: Side) -> bool {
+        self.step(source) == Step::Finish && self.flows.get(source.other()).finished
+    }
+
     /// Bytes that `source` has had given to the other side.
     pub(super) fn given(&self, source: Side) -> u64 {
         self.flows.get(source).given

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Instant;
 
+use super::haste::{Permit, Permits};
 use crate::io::PipePool;
 use crate::relay::pump::{Pump, Side, Sides, Step};
 use crate::relay::throttle::Throttle;
@@ -18,13 +19,14 @@ use crate::sys::linux::pipe::Pipe;
 const SHORT: usize = 16 << 10;
 /// How many bytes one splice moves at most, in bytes.
 const BULK: usize = 1 << 20;
-/// How many bytes a direction moves before the other pairs have their turn.
-const TURN: usize = 2 << 20;
+/// How many bytes a direction moves before the other pairs have their turn: some 3 ms.
+const TURN: u64 = 8 << 20;
 
 /// What a loop lends to the pair whose turn it is.
 #[derive(Default)]
 pub(super) struct Tools {
     pipes: PipePool,
+    permits: Permits,
     buffer: Vec<u8>,
 }
 
@@ -82,6 +84,8 @@ pub(super) struct Carrier {
     ready: Sides<Ready>,
     /// By source: what was taken and not yet given, if anything.
     held: Sides<Option<Held>>,
+    /// By source: leave to fill the sink's buffer.
+    permits: Sides<Option<Permit>>,
     /// By source: the last look found more than fits the buffer.
     bulk: Sides<bool>,
 }
@@ -93,6 +97,7 @@ impl Carrier {
             rests_until: None,
             ready: Sides::default(),
             held: Sides::default(),
+            permits: Sides::default(),
             bulk: Sides::default(),
         }
     }
@@ -122,6 +127,8 @@ impl Carrier {
         let mut more = false;
         self.rests_until = None;
         for source in Side::BOTH {
+            let permit = self.permits.get_mut(source);
+            Permits::calm(permit, streams.get(source.other()), now);
             let mut flow = Flow {
                 carrier: self,
                 pump: &mut *pump,
@@ -149,7 +156,18 @@ struct Flow<'a> {
 impl Flow<'_> {
     fn run(&mut self) -> bool {
         let before = self.pump.given(self.source);
-        while self.pump.given(self.source) - before < TURN as u64 {
+        let more = self.take_turn(before + TURN);
+        if self.pump.given(self.source) - before >= BULK as u64 {
+            let permit = self.carrier.permits.get_mut(self.source);
+            let sink = *self.streams.get(self.source.other());
+            self.tools.permits.flowing(permit, sink, self.now);
+        }
+        more
+    }
+
+    /// Goes on until so many bytes were given in all, or as long as it can; whether it could do more.
+    fn take_turn(&mut self, until: u64) -> bool {
+        while self.pump.given(self.source) < until {
             let going = match self.pump.step(self.source) {
                 Step::Read => self.read(),
                 Step::Write(held) => self.write(held),
@@ -290,6 +308,10 @@ impl Flow<'_> {
     }
 
     fn finish(&mut self) -> bool {
+        if self.pump.is_last_end(self.source) {
+            self.pump.handle_finished(self.source, self.now);
+            return true;
+        }
         match self
             .streams
             .get(self.source.other())
