@@ -123,7 +123,9 @@ fn contestants(out: &Path, options: &Options) -> Vec<Route> {
     }
     routes.push(Route::ours("threads"));
     for program in &options.beside {
-        routes.push(Route::relay(Path::new(program), program.clone(), "epoll"));
+        let program = Path::new(program);
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        routes.push(Route::relay(program, name.into(), "epoll"));
     }
     let others = [
         ("haproxy", Route::haproxy(&folder)),

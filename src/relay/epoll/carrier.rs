@@ -19,8 +19,10 @@ use crate::sys::linux::pipe::Pipe;
 const SHORT: usize = 16 << 10;
 /// How many bytes one splice moves at most, in bytes.
 const BULK: usize = 1 << 20;
-/// How many bytes a direction moves before the other pairs have their turn: some 3 ms.
-const TURN: u64 = 8 << 20;
+/// How many bytes a direction moves before the other pairs have their turn.
+const TURN: u64 = 2 << 20;
+/// The same for one of the few that may fill the kernel's buffers: some 3 ms.
+const LONG_TURN: u64 = 8 << 20;
 
 /// What a loop lends to the pair whose turn it is.
 #[derive(Default)]
@@ -156,7 +158,11 @@ struct Flow<'a> {
 impl Flow<'_> {
     fn run(&mut self) -> bool {
         let before = self.pump.given(self.source);
-        let more = self.take_turn(before + TURN);
+        let turn = match self.carrier.permits.get(self.source) {
+            Some(_) => LONG_TURN,
+            None => TURN,
+        };
+        let more = self.take_turn(before + turn);
         if self.pump.given(self.source) - before >= BULK as u64 {
             let permit = self.carrier.permits.get_mut(self.source);
             let sink = *self.streams.get(self.source.other());

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use crate::sys::net;
 
 /// How many directions of a loop go without the limit at a time: with the 4 MB that Linux lets a send
-/// buffer grow to, 128 MB.
-const PERMITS: usize = 32;
+/// buffer grow to, 32 MB. More would be more bytes under way than caches hold.
+const PERMITS: usize = 8;
 /// A direction that has moved no megabyte at once for so long is in full flow no more.
 const CALM: Duration = Duration::from_secs(1);
 
