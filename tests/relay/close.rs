@@ -159,7 +159,7 @@ fn wait_ended(stream: &mut TcpStream) {
 }
 
 /// Makes the relay see everything that happens meanwhile at once.
-fn while_stopped(relay: &Relay, work: impl FnOnce()) {
+pub(crate) fn while_stopped(relay: &Relay, work: impl FnOnce()) {
     let signal = |name: &str| {
         let kill = format!("kill -{name} {}", relay.child.id());
         let status = Command::new("sh").args(["-c", &kill]).status().unwrap();

@@ -1,7 +1,6 @@
 //! Moving bytes from socket to socket without touching them: `splice(2)` through a pipe.
 
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use super::count;
@@ -60,21 +59,10 @@ fn splice(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<usize> {
     count(unsafe { libc::splice(from, none, to, none, most, flags) })
 }
 
-/// Takes `most` bytes, which were peeked at before, off the front of what `stream` has received,
-/// without copying them (`MSG_TRUNC`, tcp(7)).
-///
-/// # Errors
-/// When the connection is broken.
-pub fn discard(stream: &TcpStream, most: usize) -> io::Result<usize> {
-    let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
-    // SAFETY: with MSG_TRUNC a TCP socket writes nothing to the buffer, which may then be null.
-    count(unsafe { libc::recv(stream.as_raw_fd(), std::ptr::null_mut(), most, flags) })
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     use super::*;
 
@@ -103,16 +91,5 @@ mod tests {
         let mut bytes = Vec::new();
         bob.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, b"hello");
-    }
-
-    #[test]
-    fn discarded_bytes_are_the_ones_that_were_peeked_at() {
-        let (mut alice, mut source) = couple();
-        alice.write_all(b"abcdef").unwrap();
-        while source.peek(&mut [0; 8]).unwrap() < 6 {}
-        assert_eq!(discard(&source, 4).unwrap(), 4);
-        let mut rest = [0; 2];
-        source.read_exact(&mut rest).unwrap();
-        assert_eq!(&rest, b"ef");
     }
 }
