@@ -12,14 +12,14 @@ mod common;
 #[path = "../common/end.rs"]
 mod end;
 #[expect(dead_code, reason = "tests use more of it")]
-#[path = "../v2/kill.rs"]
+#[path = "kill.rs"]
 mod kill;
 #[path = "../common/temp.rs"]
 mod temp;
-#[path = "../v2/trees.rs"]
+#[path = "trees.rs"]
 mod trees;
 #[expect(dead_code, reason = "tests use more of it")]
-#[path = "../v2/wire.rs"]
+#[path = "wire.rs"]
 mod wire;
 
 use std::fs;
