@@ -20,6 +20,9 @@ pub(super) struct Events {
     version: u8,
     verified: bool,
     offered: bool,
+    /// Until the connection is made anew.
+    lost: bool,
+    accepted: bool,
     /// The file of a header of version 1.
     header: Option<(Vec<u8>, u64)>,
     pace: Pace,
@@ -33,6 +36,8 @@ impl Events {
             version: 1,
             verified: false,
             offered: false,
+            lost: false,
+            accepted: false,
             header: None,
             pace: Pace::new(Instant::now()),
             last: None,
@@ -91,14 +96,21 @@ impl Events {
             Event::Matched => Object::event("matched").line(),
             Event::Version { version, verified } => {
                 (self.version, self.verified) = (*version, *verified);
-                String::new()
+                match std::mem::take(&mut self.lost) {
+                    true => Object::event("matched").line(),
+                    false => String::new(),
+                }
             }
             Event::Offer { offer } => {
                 self.offered = true;
                 self.offer(offer)
             }
             Event::Accepted => {
-                self.pace = Pace::new(now);
+                // It comes again with each new connection.
+                if !self.accepted {
+                    self.pace = Pace::new(now);
+                }
+                self.accepted = true;
                 String::new()
             }
             Event::Header { name, length } => self.header(name, *length, now),
@@ -142,6 +154,7 @@ impl Events {
                 object.line()
             }
             Event::Reconnecting { after, error } => {
+                self.lost = true;
                 let mut object = Object::event("reconnect");
                 object.plain("after", &Seconds(*after));
                 object.word("message", &error.brief());

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::progress::Counted;
+use super::progress::{Counted, bytes};
 use crate::transfer::{EntryKind, Event, Item, Printable, Received, Report};
 
 /// What it is about: the only thing that is sent or received, or all of several.
@@ -53,9 +53,12 @@ impl Subject {
         if report.already > 0 && !all_there {
             text.push_str(&format!(", {} of them there already", report.already));
         }
-        if report.resumed > 0 && !all_there {
-            let resumed = report.resumed;
-            text.push_str(&format!(", {resumed} bytes of it from an earlier attempt"));
+        match (report.reconnects, report.resumed) {
+            (0, 0) => {}
+            _ if all_there => {}
+            (0, resumed) => text.push_str(&format!(", {} were there before", bytes(resumed))),
+            (1, _) => text.push_str(", after one lost connection"),
+            (count, _) => text.push_str(&format!(", after {count} lost connections")),
         }
         if report.skipped > 0 {
             text.push_str(&format!(", {} left out", report.skipped));
@@ -174,7 +177,13 @@ mod tests {
         assert_eq!(
             many.sentence(&report, true, "1.0 s"),
             "received 3 files and 2 folders (13 bytes, 1.0 s), 1 of them there already, \
-             7 bytes of it from an earlier attempt, 4 left out"
+             7 B were there before, 4 left out"
+        );
+        report.reconnects = 2;
+        let text = many.sentence(&report, false, "1.0 s");
+        assert!(
+            text.ends_with(", after 2 lost connections, 4 left out"),
+            "{text}"
         );
         let text = subject(&[(EntryKind::Text, "")]).sentence(&Report::default(), true, "1.0 s");
         assert_eq!(text, "received a text (0 bytes, 1.0 s)");

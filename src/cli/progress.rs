@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::pace::Pace;
 use crate::sys::term;
-use crate::transfer::{EntryKind, Event, Offer, Printable};
+use crate::transfer::{EntryKind, Error, Event, Offer, Printable};
 
 /// How often the line on a terminal is redrawn, and how often a plain line comes.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -45,6 +45,7 @@ pub(super) struct Reporter {
     /// The file that moves, when it is one of several.
     file: String,
     several: bool,
+    accepted: bool,
     waiting_told: bool,
     away_told: bool,
     lost_told: bool,
@@ -64,6 +65,7 @@ impl Reporter {
             total: 0,
             file: String::new(),
             several: false,
+            accepted: false,
             waiting_told: false,
             away_told: false,
             lost_told: false,
@@ -93,6 +95,7 @@ impl Reporter {
                 ));
             }
             Event::Version { version, verified } => {
+                self.found_again();
                 let text = match (version, verified) {
                     (1, _) => "version 1: not encrypted, not verified",
                     (_, true) => "version 2: encrypted, verified by the secret",
@@ -109,7 +112,12 @@ impl Reporter {
                 }
             }
             Event::Accepted => {
-                self.pace = Pace::new(Instant::now());
+                self.found_again();
+                // It comes again with each new connection.
+                if !self.accepted {
+                    self.pace = Pace::new(Instant::now());
+                }
+                self.accepted = true;
                 self.step(&"accepted");
             }
             Event::Header { name, length } => {
@@ -178,8 +186,14 @@ impl Reporter {
                 self.result(&format_args!("{error}; calling again every second"));
             }
             Event::Reconnecting { after, error } => {
-                let (seconds, error) = (after.as_secs_f64(), error.brief());
-                let text = format!("{error}: connecting again in {seconds:.1} s");
+                let lost = match error {
+                    Error::Truncated => "the connection was lost".to_string(),
+                    error => format!("the connection was lost ({})", error.brief()),
+                };
+                let text = match (self.receiving, after.as_secs_f64()) {
+                    (true, _) => format!("{lost}: waiting again"),
+                    (false, seconds) => format!("{lost}: calling again in {seconds:.1} s"),
+                };
                 match self.lost_told {
                     true => self.step(&text),
                     false => self.result(&text),
@@ -187,14 +201,19 @@ impl Reporter {
                 self.lost_told = true;
             }
             Event::Matched => {
-                if self.lost_told {
-                    self.result(&"connected again");
-                } else {
-                    self.step(&"matched");
+                self.waiting_told = false;
+                match self.lost_told {
+                    true => self.found_again(),
+                    false => self.step(&"matched"),
                 }
-                (self.lost_told, self.waiting_told) = (false, false);
             }
             _ => {}
+        }
+    }
+
+    fn found_again(&mut self) {
+        if std::mem::take(&mut self.lost_told) {
+            self.result(&"connected again");
         }
     }
 
@@ -257,6 +276,8 @@ impl Reporter {
         if already {
             self.pace.skip(length);
             self.step(&format_args!("'{path}' is there already"));
+        } else if self.several && length == 0 {
+            self.step(&format_args!("'{path}' is there"));
         } else if self.several {
             self.step(&format_args!("'{path}' is there ({length} bytes)"));
         }

@@ -49,6 +49,7 @@ pub fn send(
         let single = sources.single().filter(|_| options.secret.is_none());
         if options.version1_only {
             let path = single.ok_or(Error::NeedsVersion2)?;
+            tell_version(1, false, observer)?;
             return send_file(endpoint, path, cancel, observer).map(sent_report);
         }
         // What version 1 cannot carry goes in version 2 alone.
@@ -64,7 +65,7 @@ pub fn send(
                 options,
                 cancel,
             }
-            .run(sources, connection, channel, observer),
+            .run(sources, connection, *channel, observer),
             (negotiate::Sender::Version1(answer), Some(source)) => {
                 tell_version(1, false, observer)?;
                 tell_name(source, observer)?;
@@ -108,7 +109,7 @@ pub fn receive(
             Err(error) => Err(error),
             Ok(negotiate::Receiver::Version2(channel)) => {
                 drop(store);
-                job.run(receiving, connection, channel, observer)
+                job.run(receiving, connection, *channel, observer)
             }
             Ok(negotiate::Receiver::Version1(header)) => {
                 drop(receiving);
@@ -256,7 +257,7 @@ impl<'a> SendJob<'a> {
         let secret = self.options.secret.as_ref();
         // Version 1 never follows version 2.
         match negotiate::call(&connection, &self.endpoint.user, secret, None)? {
-            negotiate::Sender::Version2(channel) => Ok((connection, channel)),
+            negotiate::Sender::Version2(channel) => Ok((connection, *channel)),
             negotiate::Sender::Version1(_) => Err(Error::Version1Only),
         }
     }
@@ -348,7 +349,7 @@ impl<'a> ReceiveJob<'a> {
             .waiting(Wait::For(within))
             .listen()?;
         match self.answer(&connection)? {
-            negotiate::Receiver::Version2(channel) => Ok((connection, channel)),
+            negotiate::Receiver::Version2(channel) => Ok((connection, *channel)),
             // Version 1 never follows version 2.
             negotiate::Receiver::Version1(_) => {
                 if Link::write_all(&mut connection, &[NO]).is_ok() {

@@ -13,7 +13,7 @@ pub(super) enum Sender {
     /// Version 1: the receiver answered the header with this byte.
     Version1(u8),
     /// Version 2.
-    Version2(Channel),
+    Version2(Box<Channel>),
 }
 
 /// What a receiver and its sender agreed on.
@@ -21,7 +21,7 @@ pub(super) enum Receiver {
     /// Version 1, with this header.
     Version1([u8; HEADER_SIZE]),
     /// Version 2.
-    Version2(Channel),
+    Version2(Box<Channel>),
 }
 
 /// Says the header and takes it from there. Without `header` nothing but version 2 will do.
@@ -48,7 +48,7 @@ pub(super) fn call(
             Step::Refuse(bytes, error) => return Err(refuse(connection, &bytes, error)),
             Step::Done(bytes, channel) => {
                 connection.write_all(&bytes).map_err(Error::Lost)?;
-                return Ok(Sender::Version2(channel));
+                return Ok(Sender::Version2(Box::new(channel)));
             }
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn answer(
             Step::Send(bytes) => connection.write_all(&bytes).map_err(Error::Lost)?,
             Step::Version1(header) => return Ok(Receiver::Version1(header)),
             Step::Refuse(bytes, error) => return Err(refuse(connection, &bytes, error)),
-            Step::Done(_, channel) => return Ok(Receiver::Version2(channel)),
+            Step::Done(_, channel) => return Ok(Receiver::Version2(Box::new(channel))),
         }
     }
 }

@@ -193,7 +193,7 @@ fn a_new_secret_is_one_line_that_a_shell_runs() {
     }
     let binaries = Path::new(crate::run::path("send_r")).parent().unwrap();
     let line = line.replace("FILE", "\"it's\" -v");
-    let mut shell = Command::new("sh");
+    let mut shell = Command::new("/bin/sh");
     shell
         .args(["-c", &line])
         .current_dir(from.path())

@@ -1,4 +1,5 @@
-//! A file on one host, wanted on another: the relay and the two programs as a user starts them.
+//! A file on one host, wanted on another: the relay and the two programs as a user starts them, in version
+//! 1. Version 2 has `tests/v2`.
 
 #[path = "../common/mod.rs"]
 mod common;

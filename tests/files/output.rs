@@ -73,7 +73,7 @@ fn standard_error_that_nobody_reads_costs_no_file(backend: &str) {
         receive.arg("-o").arg(to.path());
         let receiver = Program::start_alone(receive);
         await_receiver(&relay);
-        let send = with_words(how("send_r"), &source, relay.address, &["-v"]);
+        let send = with_words(how("send_r"), &source, relay.address, &["-v", "--v1"]);
         let sender = Program::start_alone(send);
         assert_eq!((sender.end().status, receiver.end().status), (0, 0));
         content::assert_same(&source, &to.path().join("file.bin"));

@@ -46,7 +46,7 @@ pub(crate) fn skip(text: &str) {
     let _ = writeln!(std::io::stderr(), "SKIP {text}");
 }
 
-/// `FILE alice HOST PORT`, and options.
+/// `FILE alice HOST PORT`, and options; in version 1.
 pub(crate) fn with_words(
     mut command: Command,
     file: impl AsRef<OsStr>,
@@ -54,14 +54,15 @@ pub(crate) fn with_words(
     options: &[&str],
 ) -> Command {
     let (host, port) = (address.ip().to_string(), address.port().to_string());
-    command.arg(file).args(["alice", &host, &port]);
-    command.args(options);
+    command.arg("--v1").arg(file);
+    command.args(["alice", &host, &port]).args(options);
     command
 }
 
-/// A sender of `file`.
+/// A sender of `file` in version 1.
 pub(crate) fn send(file: &Path, address: std::net::SocketAddr, options: &[&str]) -> Program {
-    Program::start(with_words(command("send_r"), file, address, options))
+    let options = [&["--v1"], options].concat();
+    Program::start(with_words(command("send_r"), file, address, &options))
 }
 
 /// A receiver into `place` that the relay knows.

@@ -80,7 +80,10 @@ fn a_fifo_is_refused_and_not_waited_on() {
     assert!(made.unwrap().success());
     let end = end_without_a_call("send_r", &fifo, &[]);
     assert_eq!(end.status, 7, "{end:?}");
-    assert!(end.said.contains("is not a regular file"), "{end:?}");
+    assert!(
+        end.said.contains("is neither a file nor a folder"),
+        "{end:?}"
+    );
 }
 
 fn a_name_from_the_net_is_shown_without_what_a_terminal_obeys(backend: &str) {

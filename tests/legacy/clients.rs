@@ -27,8 +27,13 @@ fn start(command: &mut Command) -> Child {
 }
 
 fn send(file: &Path, userid: &str, relay: SocketAddr) -> Child {
+    send_with(&[], file, userid, relay)
+}
+
+fn send_with(options: &[&str], file: &Path, userid: &str, relay: SocketAddr) -> Child {
     start(
         Command::new(env!("CARGO_BIN_EXE_send_r"))
+            .args(options)
             .arg(file)
             .args([userid, &relay.ip().to_string()])
             .arg(relay.port().to_string()),
@@ -83,9 +88,16 @@ fn names(folder: &TempDir) -> Vec<String> {
 }
 
 /// What our sender must put on the wire where the one of 2013 sent this: the same up to the NUL of a
-/// checksum, and zeros where the old one sent what was left in its buffer.
-fn as_ours(message: &Message) -> Vec<u8> {
+/// checksum, and zeros where the old one sent what was left in its buffer; and behind the NUL of the
+/// length the mark of version 2, where it has one.
+fn as_ours(message: &Message, marked: bool) -> Vec<u8> {
+    const NAME: usize = 32;
     let mut bytes = message.bytes.clone();
+    if message.way == Way::Header && marked {
+        let end = bytes[NAME..].iter().position(|&byte| byte == 0);
+        let mark = NAME + end.expect("a NUL") + 1;
+        bytes[mark..mark + 4].copy_from_slice(b"P2\x02\0");
+    }
     if message.way == Way::Checksum {
         let end = bytes.iter().position(|&byte| byte == 0).expect("a NUL");
         bytes[end..].fill(0);
@@ -94,7 +106,7 @@ fn as_ours(message: &Message) -> Vec<u8> {
 }
 
 /// Plays the receiver of 2013 to the end of the connection; every byte of the sender is compared.
-fn play_receiver(stream: &mut TcpStream, exchange: &Exchange) {
+fn play_receiver(stream: &mut TcpStream, exchange: &Exchange, marked: bool) {
     for message in exchange.between_peers() {
         if message.way == Way::ReceiverToSender {
             stream.write_all(&message.bytes).unwrap();
@@ -103,7 +115,7 @@ fn play_receiver(stream: &mut TcpStream, exchange: &Exchange) {
         let said = read(stream, message.bytes.len());
         let what = (&exchange.name, message.way);
         assert!(
-            said == as_ours(message),
+            said == as_ours(message, marked),
             "{what:?}: {}",
             exchange::hex(&said)
         );
@@ -114,16 +126,18 @@ fn play_receiver(stream: &mut TcpStream, exchange: &Exchange) {
 fn our_sender_says_what_the_sender_of_2013_said(backend: &str) {
     let relay = Relay::start(backend, &[]);
     for exchange in exchange::all().iter().filter(|one| !one.content.is_empty()) {
-        let folder = TempDir::new();
-        let file = write_file(&folder, exchange);
-        let mut receiver = relay.connect();
-        receiver
-            .write_all(exchange.hello(Way::ReceiverToRelay))
-            .unwrap();
-        relay.wait_registered(&receiver);
-        let sender = send(&file, &exchange.userid, relay.address);
-        play_receiver(&mut receiver, exchange);
-        assert_ends_like(sender, exchange.sender_exit, &exchange.name);
+        for options in [&[][..], &["--v1"]] {
+            let folder = TempDir::new();
+            let file = write_file(&folder, exchange);
+            let mut receiver = relay.connect();
+            receiver
+                .write_all(exchange.hello(Way::ReceiverToRelay))
+                .unwrap();
+            relay.wait_registered(&receiver);
+            let sender = send_with(options, &file, &exchange.userid, relay.address);
+            play_receiver(&mut receiver, exchange, options.is_empty());
+            assert_ends_like(sender, exchange.sender_exit, &exchange.name);
+        }
     }
 }
 
@@ -201,7 +215,7 @@ fn our_sender_refuses_an_empty_file_before_it_connects() {
         let folder = TempDir::new();
         let file = write_file(&folder, exchange);
         let address = listener.local_addr().unwrap();
-        let sender = send(&file, &exchange.userid, address);
+        let sender = send_with(&["--v1"], &file, &exchange.userid, address);
         let output = assert_ends_like(sender, exchange.sender_exit, &exchange.name);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("empty"), "{said}");

@@ -194,20 +194,19 @@ fn each_failure_before_the_meeting_has_its_status_and_its_message() {
             "missing: no such file",
         ),
         (
-            &["empty", "bob", "127.0.0.1", &nobody],
+            &["--v1", "empty", "bob", "127.0.0.1", &nobody],
             7,
             "cannot carry a file of 0 bytes",
         ),
         (
-            &["large", "bob", "127.0.0.1", &nobody],
+            &["--v1", "large", "bob", "127.0.0.1", &nobody],
             7,
             "at most 2047 MiB",
         ),
-        (&[".", "bob", "127.0.0.1", &nobody], 7, "is a folder"),
         (
             &["/dev/null", "bob", "127.0.0.1", &nobody],
             7,
-            "not a regular file",
+            "neither a file nor a folder",
         ),
         (
             &["-", "bob", "127.0.0.1", &nobody, "-o", "no/such"],

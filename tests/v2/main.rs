@@ -2,8 +2,15 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/end.rs"]
+mod end;
 #[path = "../common/temp.rs"]
 mod temp;
 
 mod crossing;
+mod lies;
 mod pair;
+mod programs;
+mod resume;
+mod trees;
+mod wire;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use super::common::wait_until;
 use p2pxfer::client::{Argument, Cancel, Endpoint, Options, Report, Wait, receive, send};
 use p2pxfer::transfer::{Error, Event, Place, Secret, Target, UserId};
 
@@ -84,6 +85,10 @@ pub(crate) fn both(
 ) -> (End, End) {
     thread::scope(|scope| {
         let receiving = scope.spawn(|| receiver.receive(place));
+        wait_until("the receiver waits", || {
+            let heard = receiver.heard.lock().expect("no panic");
+            heard.iter().any(|event| event == "Waiting") || receiving.is_finished()
+        });
         let sent = sender.send(arguments);
         (sent, receiving.join().expect("the receiver does not panic"))
     })

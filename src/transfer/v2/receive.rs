@@ -316,10 +316,9 @@ impl Receiving {
         self.tree.interrupt();
         let settled = mem::take(&mut self.inbox.lock().settled);
         for outcome in settled {
-            match outcome.result {
-                Ok(committed) => self.committed(outcome.index, committed, observer)?,
-                // It comes again, and is refused again.
-                Err(_) => {}
+            // What was refused comes again, and is refused again.
+            if let Ok(committed) = outcome.result {
+                self.committed(outcome.index, committed, observer)?;
             }
         }
         Ok(())

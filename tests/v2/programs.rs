@@ -1,0 +1,299 @@
+//! The two programs: streams, standard output, ends by force, memory.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use super::common::{Relay, on_every_backend, wait_until};
+use super::end;
+use super::temp::TempDir;
+use super::trees::{assert_same, content, names, plant};
+use super::wire::{Lie, Way, Wire};
+
+on_every_backend! {
+    standard_input_crosses_to_standard_output
+    standard_input_survives_a_line_that_is_cut
+    whoever_is_killed_goes_on_where_it_was
+    with_version_1_on_either_side_a_file_crosses_and_a_folder_does_not
+}
+
+fn program(name: &str, words: &[&str], relay: SocketAddr, options: &[&str]) -> Command {
+    let path = match name {
+        "send_r" => env!("CARGO_BIN_EXE_send_r"),
+        _ => env!("CARGO_BIN_EXE_recv_r"),
+    };
+    let mut command = Command::new(path);
+    command
+        .args(options)
+        .args(words)
+        .args(["alice", &relay.ip().to_string(), &relay.port().to_string()])
+        .env("P2PXFER_SECRET", "correct horse")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn start(mut command: Command) -> Child {
+    command.spawn().expect("the program starts")
+}
+
+/// A receiver that the relay knows.
+fn receive(relay: &Relay, through: SocketAddr, to: &Path, options: &[&str]) -> Child {
+    let before = registered(relay);
+    let mut command = program("recv_r", &["-"], through, options);
+    command.arg("-o").arg(to);
+    let child = start(command);
+    wait_until("the receiver waits", || registered(relay) > before);
+    child
+}
+
+fn registered(relay: &Relay) -> usize {
+    let lines = relay.log.lines();
+    let registered = lines.iter().filter(|line| line.starts_with("registered"));
+    registered.count()
+}
+
+#[track_caller]
+fn assert_well(child: Child) -> String {
+    let output = end::output(child);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    said
+}
+
+fn standard_input_crosses_to_standard_output(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    for length in [0, 1, 5_000_000] {
+        let mut receiver = program("recv_r", &["-"], relay.address, &["-q", "-o", "-"]);
+        receiver.stdout(Stdio::piped());
+        let before = registered(&relay);
+        let mut receiver = start(receiver);
+        wait_until("the receiver waits", || registered(&relay) > before);
+        let mut sender = program("send_r", &[], relay.address, &["-q", "--stdin"]);
+        sender.stdin(Stdio::piped());
+        let mut sender = start(sender);
+        let mut input = sender.stdin.take().expect("a pipe");
+        let sent = content(length, 7);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                input.write_all(&sent).expect("the sender reads");
+                drop(input);
+            });
+            let mut got = Vec::new();
+            let mut output = receiver.stdout.take().expect("a pipe");
+            output.read_to_end(&mut got).expect("it ends");
+            assert!(got == sent, "{} bytes of {length}", got.len());
+        });
+        assert_well(sender);
+        assert_well(receiver);
+    }
+}
+
+/// Cuts the first connections, each after a bit more.
+fn cutter(cuts: u64) -> Box<Lie> {
+    let done = AtomicU64::new(0);
+    Box::new(move |way, offset, _| {
+        let cut = done.load(Ordering::Relaxed);
+        if way == Way::Down || cut >= cuts || offset < 1_500_000 * (cut + 1) {
+            return true;
+        }
+        done.fetch_add(1, Ordering::Relaxed);
+        false
+    })
+}
+
+fn standard_input_survives_a_line_that_is_cut(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let to = TempDir::new();
+    let wire = Wire::lying(relay.address, cutter(3));
+    let receiver = receive(&relay, relay.address, to.path(), &["-q"]);
+    let mut sender = program("send_r", &[], wire.address, &["-q", "--stdin=stream"]);
+    sender.stdin(Stdio::piped());
+    let mut sender = start(sender);
+    let mut input = sender.stdin.take().expect("a pipe");
+    let sent = content(20_000_000, 7);
+    input.write_all(&sent).expect("the sender reads");
+    drop(input);
+    assert_well(sender);
+    assert_well(receiver);
+    assert!(fs::read(to.path().join("stream")).expect("it is there") == sent);
+    assert_eq!(names(to.path()), ["stream"]);
+}
+
+/// Kills the sender, the receiver or the relay at a point of the transfer, and starts it again.
+fn whoever_is_killed_goes_on_where_it_was(backend: &str) {
+    let from = TempDir::new();
+    let root = from.path().join("tree");
+    plant(&root);
+    fs::write(root.join("m.bin"), content(8_000_000, 3)).expect("a file of our own");
+    for point in 0..10 {
+        let at = 300 + point * 850_000;
+        kill_at(
+            backend,
+            &root,
+            at,
+            ["sender", "receiver", "relay"][point as usize % 3],
+        );
+    }
+}
+
+fn kill_at(backend: &str, root: &Path, at: u64, who: &str) {
+    let what = format!("the {who} is killed at {at}");
+    let to = TempDir::new();
+    let mut relay = Relay::start(backend, &[]);
+    let wire = Wire::new(relay.address);
+    let send = || {
+        start(program(
+            "send_r",
+            &[root.to_str().expect("UTF-8")],
+            wire.address,
+            &["--wait=30"],
+        ))
+    };
+    let mut receiver = receive(&relay, wire.address, to.path(), &["-q"]);
+    let mut sender = send();
+    // Both sides go over the wire, so the receiver's half of the relayed bytes is the way down.
+    assert!(wire.wait_moved(Way::Down, at), "{what}");
+    match who {
+        "sender" => {
+            let _ = sender.kill();
+            let _ = sender.wait();
+            sender = send();
+        }
+        "receiver" => {
+            let _ = receiver.kill();
+            let _ = receiver.wait();
+            receiver = start({
+                let mut command = program("recv_r", &["-"], wire.address, &["-q"]);
+                command.arg("-o").arg(to.path());
+                command
+            });
+        }
+        _ => {
+            let next = Relay::start(backend, &[]);
+            wire.lead_to(next.address);
+            relay = next;
+        }
+    }
+    let ends = [end::output(sender), end::output(receiver)];
+    let said = ends
+        .each_ref()
+        .map(|end| String::from_utf8_lossy(&end.stderr).into_owned());
+    // A sender that is started again after all was there finds nobody: then the receiver has it all.
+    let statuses = ends.each_ref().map(|end| end.status.code());
+    assert_eq!(statuses, [Some(0); 2], "{what}: {said:?}");
+    assert_same(root, &to.path().join("tree"));
+    assert_eq!(names(to.path()), ["tree"], "{what}");
+    drop(relay);
+}
+
+fn with_version_1_on_either_side_a_file_crosses_and_a_folder_does_not(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let from = TempDir::new();
+    let root = from.path().join("tree");
+    plant(&root);
+    let file = root.join("b/three.txt");
+    let plain = |mut command: Command| {
+        command.env_remove("P2PXFER_SECRET");
+        start(command)
+    };
+    for (ours, theirs) in [
+        (&["--v1"][..], &[][..]),
+        (&[], &["--v1"]),
+        (&["--v1"], &["--v1"]),
+    ] {
+        let to = TempDir::new();
+        let run = |sent: &Path| {
+            let before = registered(&relay);
+            let mut receiver = program("recv_r", &["-"], relay.address, theirs);
+            receiver.arg("-o").arg(to.path());
+            let mut receiver = plain(receiver);
+            wait_until("the receiver waits", || registered(&relay) > before);
+            let words = [sent.to_str().expect("UTF-8")];
+            let sender = end::output(plain(program("send_r", &words, relay.address, ours)));
+            if !sender.status.success() {
+                // It may not have been called at all.
+                let _ = receiver.kill();
+            }
+            let _ = end::output(receiver);
+            sender.status.code()
+        };
+        assert_eq!(run(&file), Some(0));
+        assert!(to.path().join("three.txt").exists());
+        assert_eq!(run(&root), Some(12));
+        assert_eq!(names(to.path()), ["three.txt"]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod memory {
+    use super::*;
+
+    /// Most that a process may ever have had resident, in KiB.
+    const MOST: u64 = 32 * 1024;
+
+    /// Reads the peak of a process until it is gone.
+    fn peak(id: u32) -> thread::JoinHandle<u64> {
+        thread::spawn(move || {
+            let mut most = 0;
+            while let Ok(status) = fs::read_to_string(format!("/proc/{id}/status")) {
+                let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+                let Some(peak) = peak else {
+                    break;
+                };
+                let digits = peak.trim_matches(|char: char| !char.is_ascii_digit());
+                most = most.max(digits.parse().unwrap_or_default());
+                thread::sleep(std::time::Duration::from_millis(5));
+            }
+            most
+        })
+    }
+
+    fn peaks(relay: &Relay, sent: &Path, to: &Path) -> [u64; 2] {
+        let receiver = receive(relay, relay.address, to, &["-q"]);
+        let words = [sent.to_str().expect("UTF-8")];
+        let sender = start(program("send_r", &words, relay.address, &["-q"]));
+        let peaks = [&sender, &receiver].map(|child| peak(child.id()));
+        assert_well(sender);
+        assert_well(receiver);
+        peaks.map(|peak| peak.join().expect("no panic"))
+    }
+
+    #[test]
+    fn a_long_file_takes_little_memory_on_either_side() {
+        let relay = Relay::start("threads", &[]);
+        let from = TempDir::new();
+        let file = from.path().join("sparse");
+        let long = File::create(&file).expect("a file of our own");
+        long.set_len(400 << 20).expect("a sparse file");
+        let peaks = peaks(&relay, &file, Path::new("/dev/null"));
+        assert!(
+            peaks.iter().all(|&peak| peak > 0 && peak < MOST),
+            "{peaks:?} KiB"
+        );
+    }
+
+    #[test]
+    fn many_entries_take_little_memory_on_either_side() {
+        let relay = Relay::start("threads", &[]);
+        let (from, to) = (TempDir::new(), TempDir::new());
+        let root = from.path().join("many");
+        for folder in 0..10 {
+            let folder = root.join(format!("{folder}"));
+            fs::create_dir_all(&folder).expect("a folder of our own");
+            for file in 0..1000 {
+                fs::write(folder.join(format!("{file}")), b"x").expect("a file of our own");
+            }
+        }
+        let peaks = peaks(&relay, &root, to.path());
+        assert!(
+            peaks.iter().all(|&peak| peak > 0 && peak < MOST),
+            "{peaks:?} KiB"
+        );
+    }
+}
