@@ -8,6 +8,7 @@ mod end;
 mod temp;
 
 mod crossing;
+mod guesses;
 mod lies;
 mod pair;
 mod programs;
