@@ -113,16 +113,6 @@ fn a_relay_that_is_started_again_is_used_again(backend: &str) {
             *second.lock().unwrap() = Some(next);
         });
         let (sent, received) = both(&sender, &[path(&file)], &receiver, &folder(to.path()));
-<<<<<<< HEAD
-=======
-        if sent.is_err() || received.is_err() {
-            eprintln!(
-                "S {:#?}\nR {:#?}",
-                sender.heard.lock().unwrap(),
-                receiver.heard.lock().unwrap()
-            );
-        }
->>>>>>> cli2
         assert!(sent.unwrap().reconnects > 0);
         assert!(received.unwrap().again <= AGAIN);
     });

@@ -26,6 +26,9 @@ const REMEMBERED: usize = 1024;
 /// How many folders are kept open for the next entry.
 const FOLDERS: usize = 8;
 
+/// Entries that were settled lately, and their hashes; the last one first.
+type Remembered = VecDeque<(u64, [u8; 32])>;
+
 /// A place that was found to exist, and what is under way there.
 ///
 /// One thread drives it, entry by entry and byte by byte. What it began it settles in its own time,
@@ -49,7 +52,7 @@ pub struct Tree {
     ends: VecDeque<(u64, Arc<Folder>, Time)>,
     /// Folders opened lately, the last one first.
     folders: Vec<(Vec<OsString>, Arc<Folder>)>,
-    remembered: Arc<Mutex<VecDeque<(u64, [u8; 32])>>>,
+    remembered: Arc<Mutex<Remembered>>,
 }
 
 #[derive(Debug)]
@@ -464,7 +467,7 @@ impl Tree {
         }
     }
 
-    fn lock_remembered(&self) -> std::sync::MutexGuard<'_, VecDeque<(u64, [u8; 32])>> {
+    fn lock_remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
         self.remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -94,9 +94,8 @@ impl Dir {
             return wrong("has a second name, a hard link: remove it");
         }
         // SAFETY: the descriptor is open.
-        if let Err(error) =
-            check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) })
-        {
+        let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+        if let Err(error) = check(locked) {
             // Where there are no locks, nobody else has one.
             if error.kind() == io::ErrorKind::WouldBlock {
                 return Err(in_use());
