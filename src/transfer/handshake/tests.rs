@@ -277,8 +277,8 @@ fn a_changed_session_without_secrets_is_not_blamed_on_a_secret() {
 #[test]
 fn a_stream_cut_anywhere_gives_no_channel() {
     for text in ["", "secret"] {
-        for number in 0..5 {
-            for keep in 0..SIZES[number] {
+        for (number, size) in SIZES.into_iter().enumerate() {
+            for keep in 0..size {
                 let mut gone = false;
                 let mut change = |at: usize, message: &mut Vec<u8>| {
                     if at == number {
