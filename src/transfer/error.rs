@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::name::NameError;
+use crate::wire::v2::RecordError;
 use crate::wire::{HeaderError, Printable};
 
 /// Why a file did not cross. The text is the message to the user.
@@ -129,6 +130,8 @@ pub enum Error {
     Truncated,
     /// What the peer said breaks the protocol.
     Broken(&'static str),
+    /// The peer sent a record that is none.
+    Record(RecordError),
     /// A sealed record was changed on its way.
     Tampered,
 }
@@ -207,9 +210,11 @@ impl Error {
             Self::RefusedByPeer | Self::Declined | Self::Skipped { .. } => Kind::Refused,
             Self::Checksum | Self::NotAccepted => Kind::Checksum,
             Self::File { .. } | Self::Empty { .. } | Self::TooLarge { .. } => Kind::File,
-            Self::Malformed(_) | Self::UnexpectedAnswer(_) | Self::Broken(_) | Self::Tampered => {
-                Kind::Protocol
-            }
+            Self::Malformed(_)
+            | Self::UnexpectedAnswer(_)
+            | Self::Broken(_)
+            | Self::Record(_)
+            | Self::Tampered => Kind::Protocol,
             Self::UnsafeName { .. } => Kind::UnsafeName,
             Self::Cancelled => Kind::Cancelled,
             Self::WrongSecret | Self::Unproven | Self::SecretNeeded | Self::SecretMissing => {
@@ -386,6 +391,7 @@ impl fmt::Display for Error {
                 "what came was changed on its way: try again, over another relay if it stays so",
             ),
             Self::Broken(rule) => write!(f, "the peer broke the protocol: {rule}"),
+            Self::Record(error) => write!(f, "the peer broke the protocol: {error}"),
         }
     }
 }
@@ -398,6 +404,7 @@ impl std::error::Error for Error {
             | Self::Lost(error)
             | Self::NotConfirmed(error) => Some(error),
             Self::Malformed(error) => Some(error),
+            Self::Record(error) => Some(error),
             Self::UnsafeName { error, .. } => Some(error),
             _ => None,
         }
@@ -519,6 +526,7 @@ mod tests {
                 7,
             ),
             (Error::Malformed(HeaderError::LengthZero), Kind::Protocol, 8),
+            (Error::Record(RecordError::Empty), Kind::Protocol, 8),
             (Error::UnexpectedAnswer(b'?'), Kind::Protocol, 8),
             (
                 Error::UnsafeName {

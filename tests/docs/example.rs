@@ -1,6 +1,9 @@
 //! The worked example of version 2 in the protocol is what the code makes, and what its own words make.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
 
 use p2pxfer::crypto::aead::Key;
 use p2pxfer::crypto::{cpace, hkdf, sha2};
@@ -40,8 +43,11 @@ fn handshake() -> ([Vec<u8>; 5], [Channel; 2]) {
     ([m0.to_vec(), m1, m2, m3, m4], [at_sender, at_receiver])
 }
 
+/// Bytes and what they are called.
+type Named = (&'static str, Vec<u8>);
+
 /// The keys of both directions, by the words of the document, beside everything on the way there.
-fn derived(messages: &[Vec<u8>; 5]) -> (Vec<(&'static str, Vec<u8>)>, [[u8; 32]; 2]) {
+fn derived(messages: &[Vec<u8>; 5]) -> (Vec<Named>, [[u8; 32]; 2]) {
     let [m0, m1, m2, m3, _] = messages;
     let sid = [&m2[..NONCE], &m1[3..]].concat();
     let choices = sha2::sha512(&[&m0[..], m1].concat());
@@ -74,7 +80,7 @@ fn derived(messages: &[Vec<u8>; 5]) -> (Vec<(&'static str, Vec<u8>)>, [[u8; 32];
     (steps, [to_receiver, to_sender])
 }
 
-fn block(values: &[(&str, Vec<u8>)]) -> String {
+fn block(values: &[Named]) -> String {
     let mut text = String::new();
     for (name, bytes) in values {
         writeln!(text, "{name} ({} bytes)", bytes.len()).unwrap();
@@ -148,5 +154,24 @@ fn the_example_of_version_2_is_what_the_code_makes() {
     assert!(
         document.contains(&expected),
         "doc/protocol.md, section 4, has another example than this:\n{expected}"
+    );
+}
+
+#[test]
+fn another_implementation_comes_to_the_same_example() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/docs/version2.py");
+    let Ok(output) = Command::new("python3").arg(script).output() else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIP docs/version2: python3 not installed"
+        );
+        return;
+    };
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        super::text("doc/protocol.md").contains(&*printed),
+        "{printed}"
     );
 }

@@ -332,8 +332,7 @@ impl Receiving {
                 Next::Idle => session.flush()?,
                 Next::Batch(batch) => {
                     for plain in batch.iter() {
-                        let record = FromSender::decode(plain);
-                        let record = record.map_err(|_| Error::Broken("a record that is none"))?;
+                        let record = FromSender::decode(plain).map_err(Error::Record)?;
                         if self.record(session, record)? {
                             // The files are there, whether or not the sender hears of it.
                             if !stream.settle() {
