@@ -189,6 +189,7 @@ fn a_new_secret_is_one_line_that_a_shell_runs() {
     relay.wait_for("registered", &[]);
     if !cfg!(unix) {
         receiver.kill().unwrap();
+        receiver.wait().unwrap();
         return;
     }
     let binaries = Path::new(crate::run::path("send_r")).parent().unwrap();
