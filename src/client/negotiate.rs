@@ -44,7 +44,7 @@ pub(super) fn call(
         match step {
             Step::More => {}
             Step::Send(bytes) => connection.write_all(&bytes).map_err(Error::Lost)?,
-            Step::Version1(_) => return Ok(Sender::Version1(buffer[0])),
+            Step::Version1(answer) => return Ok(Sender::Version1(answer)),
             Step::Refuse(bytes, error) => return Err(refuse(connection, &bytes, error)),
             Step::Done(bytes, channel) => {
                 connection.write_all(&bytes).map_err(Error::Lost)?;

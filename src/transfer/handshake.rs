@@ -32,14 +32,15 @@ const LABEL: &[u8] = b"p2pxfer/2";
 const DEGENERATE: Error =
     Error::Broken("a key share that no honest program sends: do not trust it");
 
-/// What is to be done next.
-pub enum Step {
+/// What is to be done next. `V` is what version 1 goes on with: the answer of a receiver, `'O'` or `'X'`, or the
+/// header of a sender.
+pub enum Step<V> {
     /// More bytes are awaited.
     More,
     /// These bytes are to be sent.
     Send(Vec<u8>),
-    /// Version 1 goes on: with the receiver's answer, which was not used; or with this header.
-    Version1([u8; HEADER_SIZE]),
+    /// Version 1 goes on.
+    Version1(V),
     /// These bytes are to be sent, and then it is over.
     Refuse(Vec<u8>, Error),
     /// These bytes are to be sent, and then the records begin.
@@ -188,7 +189,7 @@ impl Initiator {
     ///
     /// # Errors
     /// Why there will be no transfer.
-    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step<u8>), Error> {
         match std::mem::replace(&mut self.state, Awaited::Nothing) {
             Awaited::Answer => self.answer(bytes),
             Awaited::Share(session) => self.share(session, bytes),
@@ -196,11 +197,11 @@ impl Initiator {
         }
     }
 
-    fn answer(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    fn answer(&mut self, bytes: &[u8]) -> Result<(usize, Step<u8>), Error> {
         if let (true, Some(&first)) = (self.common.partial.is_empty(), bytes.first()) {
             match first {
                 YES2 => {}
-                YES | NO if self.named => return Ok((0, Step::Version1([0; HEADER_SIZE]))),
+                YES | NO if self.named => return Ok((1, Step::Version1(first))),
                 YES => return Err(Error::Version1Only),
                 NO => return Err(Error::RefusedUnnamed),
                 byte => return Err(Error::UnexpectedAnswer(byte)),
@@ -229,7 +230,11 @@ impl Initiator {
         Ok((used, Step::Send(message)))
     }
 
-    fn share(&mut self, session: cpace::Initiator, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    fn share(
+        &mut self,
+        session: cpace::Initiator,
+        bytes: &[u8],
+    ) -> Result<(usize, Step<u8>), Error> {
         let (used, whole) = self.common.collect::<{ SHARE_SIZE + TAG_SIZE }>(bytes);
         let Some(message) = whole else {
             self.state = Awaited::Share(session);
@@ -316,7 +321,7 @@ impl Responder {
     ///
     /// # Errors
     /// Why there will be no transfer.
-    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step<[u8; HEADER_SIZE]>), Error> {
         match std::mem::replace(&mut self.state, Asked::Nothing) {
             Asked::Header => Ok(self.header(bytes)),
             Asked::Share => self.share(bytes),
@@ -325,7 +330,7 @@ impl Responder {
         }
     }
 
-    fn header(&mut self, bytes: &[u8]) -> (usize, Step) {
+    fn header(&mut self, bytes: &[u8]) -> (usize, Step<[u8; HEADER_SIZE]>) {
         let (used, whole) = self.common.collect::<HEADER_SIZE>(bytes);
         let Some(header) = whole else {
             self.state = Asked::Header;
@@ -359,7 +364,7 @@ impl Responder {
         (used, step)
     }
 
-    fn share(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    fn share(&mut self, bytes: &[u8]) -> Result<(usize, Step<[u8; HEADER_SIZE]>), Error> {
         let (used, whole) = self.common.collect::<{ NONCE + SHARE_SIZE }>(bytes);
         let Some(message) = whole else {
             self.state = Asked::Share;
@@ -377,7 +382,11 @@ impl Responder {
         Ok((used, Step::Send(message)))
     }
 
-    fn confirmation(&mut self, keys: Keys, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    fn confirmation(
+        &mut self,
+        keys: Keys,
+        bytes: &[u8],
+    ) -> Result<(usize, Step<[u8; HEADER_SIZE]>), Error> {
         let (used, whole) = self.common.collect::<TAG_SIZE>(bytes);
         let Some(message) = whole else {
             self.state = Asked::Confirmation(keys);

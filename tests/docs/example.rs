@@ -27,10 +27,6 @@ fn handshake() -> ([Vec<u8>; 5], [Channel; 2]) {
     let secret = Secret::new(SECRET.to_vec()).unwrap();
     let (mut sender, m0) = Initiator::new(&user, Some(&secret), None, counted(0x00));
     let mut receiver = Responder::new(&user, Some(&secret), false, counted(0x80));
-    let said = |step| match step {
-        Ok((_, Step::Send(bytes))) => bytes,
-        _ => panic!("nothing is said"),
-    };
     let m1 = said(receiver.handle(&m0));
     let m2 = said(sender.handle(&m1));
     let m3 = said(receiver.handle(&m2));
@@ -41,6 +37,13 @@ fn handshake() -> ([Vec<u8>; 5], [Channel; 2]) {
         panic!("the receiver is not done");
     };
     ([m0.to_vec(), m1, m2, m3, m4], [at_sender, at_receiver])
+}
+
+fn said<V, E>(handled: Result<(usize, Step<V>), E>) -> Vec<u8> {
+    match handled {
+        Ok((_, Step::Send(bytes))) => bytes,
+        _ => panic!("nothing is said"),
+    }
 }
 
 /// Bytes and what they are called.

@@ -70,7 +70,7 @@ impl End {
 }
 
 /// What came of one message: what the machine says to it, and its end if that was it.
-fn told(handled: Result<(usize, Step), Error>) -> (Vec<u8>, Option<End>) {
+fn told<V>(handled: Result<(usize, Step<V>), Error>) -> (Vec<u8>, Option<End>) {
     match handled {
         Ok((_, Step::More)) => (Vec::new(), None),
         Ok((_, Step::Send(bytes))) => (bytes, None),
@@ -79,6 +79,12 @@ fn told(handled: Result<(usize, Step), Error>) -> (Vec<u8>, Option<End>) {
         Ok((_, Step::Done(bytes, channel))) => (bytes, Some(End::Channel(channel))),
         Err(error) => (Vec::new(), Some(End::Failed(error))),
     }
+}
+
+/// How many bytes a machine took, and whether it wants more.
+fn taken<V>(handled: Result<(usize, Step<V>), Error>) -> (usize, bool) {
+    let (used, step) = handled.unwrap_or_else(|error| panic!("{error}"));
+    (used, matches!(step, Step::More))
 }
 
 /// Lets the two speak until neither has anything to say. `change` sees each message with its number and may
@@ -95,11 +101,10 @@ fn speak_in_pieces(
         let (before, behind) = message.split_at(cut(number).min(message.len()));
         let mut answer = Vec::new();
         for bytes in [before, behind] {
-            let (handled, end) = match number % 2 {
-                0 => (sides.responder.handle(bytes), &mut at_receiver),
-                _ => (sides.initiator.handle(bytes), &mut at_sender),
+            let ((said, ended), end) = match number % 2 {
+                0 => (told(sides.responder.handle(bytes)), &mut at_receiver),
+                _ => (told(sides.initiator.handle(bytes)), &mut at_sender),
             };
-            let (said, ended) = told(handled);
             answer.extend(said);
             *end = end.take().or(ended);
         }
@@ -176,24 +181,21 @@ fn both_get_a_channel_from_single_bytes_and_no_byte_behind_a_message_is_used() {
     for (number, message) in messages.iter().enumerate() {
         let (last, front) = message.split_last().unwrap();
         let mut handle = |bytes: &[u8]| match number % 2 {
-            0 => (responder.wanted(), responder.handle(bytes).unwrap()),
-            _ => (initiator.wanted(), initiator.handle(bytes).unwrap()),
+            0 => (responder.wanted(), taken(responder.handle(bytes))),
+            _ => (initiator.wanted(), taken(initiator.handle(bytes))),
         };
         for (done, byte) in front.iter().enumerate() {
-            let (wanted, (used, step)) = handle(&[*byte]);
+            let (wanted, taken) = handle(&[*byte]);
             let left = message.len() - done;
             assert!(wanted == left || (number, done, wanted) == (1, 0, 1));
-            assert!(used == 1 && matches!(step, Step::More));
+            assert_eq!(taken, (1, true));
         }
-        let (_, (used, step)) = handle(&[&[*last][..], b"behind"].concat());
-        assert!(used == 1 && !matches!(step, Step::More), "M{number}");
+        let (_, taken) = handle(&[&[*last][..], b"behind"].concat());
+        assert_eq!(taken, (1, false), "M{number}");
     }
-    for (wanted, (used, step)) in [
-        (initiator.wanted(), initiator.handle(b"behind").unwrap()),
-        (responder.wanted(), responder.handle(b"behind").unwrap()),
-    ] {
-        assert!(wanted == 0 && used == 0 && matches!(step, Step::More));
-    }
+    assert_eq!((initiator.wanted(), responder.wanted()), (0, 0));
+    assert_eq!(taken(initiator.handle(b"behind")), (0, true));
+    assert_eq!(taken(responder.handle(b"behind")), (0, true));
 }
 
 #[test]
@@ -302,7 +304,8 @@ fn an_answer_of_version_1_is_taken_only_where_the_header_had_a_name() {
         initiator.handle(&[byte, b'2', 2, 0])
     };
     for byte in [YES, NO] {
-        assert!(matches!(answered("", byte), Ok((0, Step::Version1(_)))));
+        let went_on = answered("", byte);
+        assert!(matches!(went_on, Ok((1, Step::Version1(same))) if same == byte));
     }
     assert!(matches!(answered("a", YES), Err(Error::Version1Only)));
     assert!(matches!(answered("a", NO), Err(Error::RefusedUnnamed)));
