@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST CC CXX CARGO CBINDGEN
 
-.PHONY: all build examples demo test bench bench-crypto gates size layers header check-header check-man fmt check-fmt lint vectors oracle ct clean help
+.PHONY: all build examples demo test bench bench-crypto gates crash size layers header check-header check-man fmt check-fmt lint vectors oracle ct clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -76,6 +76,9 @@ bench-crypto: ## measure the cryptography against OpenSSL and b3sum
 
 gates: ## what the relay promises under load and attack, each figure against its limit (minutes)
 	$(CARGO) bench --profile relay --locked --bench gates
+
+crash: ## end a transfer by force at 200 points (CRASHES=N); all has to be there afterwards (minutes)
+	$(CARGO) bench --quiet --locked --bench crash
 
 size: build ## the relay's size, memory and start time against their limits
 	$(CARGO) bench --quiet --profile relay --locked --bench size -- $(DIST)/bin/p2p-relay

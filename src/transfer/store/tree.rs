@@ -55,6 +55,9 @@ pub struct Tree {
     remembered: Arc<Mutex<Remembered>>,
 }
 
+/// Indexes and hashes of what was settled, the last one first.
+type Remembered = VecDeque<(u64, [u8; 32])>;
+
 #[derive(Debug)]
 enum TreeTarget {
     Folder {
