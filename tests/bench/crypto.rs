@@ -277,10 +277,6 @@ fn each(mut job: impl FnMut()) -> Duration {
     begun.elapsed() / done
 }
 
-fn giga(speed: f64) -> String {
-    format!("{:6.2}", speed / 1e9)
-}
-
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
