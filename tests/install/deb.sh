@@ -119,7 +119,7 @@ root=$work/root
 mkdir -p "$root"
 if why=$(fresh_debian "$root"); then
     kind=debian
-    inside() { chroot "$root" /usr/bin/env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin "$@"; }
+    inside() { chroot "$root" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$@"; }
     # Without its package database and what ldconfig keeps.
     contents() { (cd "$root" && find usr etc opt -xdev ! -type d ! -path 'etc/ld.so.cache' | sort); }
     mkdir "$root/packages"
@@ -156,10 +156,8 @@ inside sh -c 'echo $$; exec p2p-relay "$@"' - --bind $host --log-ids 0 >"$work/r
 if check "$kind/relay" serves; then
     relay=$(head -n 1 "$work/relay.log")
     port=$(sed -n 's/^listening on .*://p' "$work/relay.log")
-    programs=/usr/local/bin
-    [ $kind = debian ] || programs=$root/usr/local/bin
-    check "$kind/send_r-to-c" crosses a "$programs/recv /tmp/a" send_r
-    check "$kind/c-to-recv_r" crosses b "recv_r -o /tmp/b -" "$programs/send"
+    check "$kind/send_r-to-c" crosses a "recv /tmp/a" send_r
+    check "$kind/c-to-recv_r" crosses b "recv_r -o /tmp/b -" send
 fi
 if [ $kind = debian ]; then
     rm "$root/usr/local/bin/send" "$root/usr/local/bin/recv"

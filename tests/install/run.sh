@@ -149,7 +149,8 @@ found_by_zsh() {
         - "$usual/share/zsh/site-functions"
 }
 found_by_fish() {
-    HOME=$work XDG_DATA_DIRS=$usual/share fish -c 'complete -C "recv_r --new-" | grep new-secret; and complete -C "p2p-relay --log-" | grep log-ids'
+    # It asks nothing about programs that are not there.
+    HOME=$work PATH=$usual/bin:$PATH XDG_DATA_DIRS=$usual/share fish -c 'complete -C "recv_r --new-" | grep new-secret; and complete -C "p2p-relay --log-" | grep log-ids'
 }
 
 check usual install_with prefix="$usual" && check usual/parts parts_are_there "$usual"
