@@ -1,24 +1,25 @@
 # `make install` and `make uninstall` with the variables of the GNU coding standards, `make deb`, `make abi`.
+# Nothing is put below sysconfdir or localstatedir: there is no configuration, and nothing is kept.
 
-prefix ?= /usr/local
-exec_prefix ?= $(prefix)
-bindir ?= $(exec_prefix)/bin
-libdir ?= $(exec_prefix)/lib
-includedir ?= $(prefix)/include
-datarootdir ?= $(prefix)/share
-datadir ?= $(datarootdir)
-mandir ?= $(datarootdir)/man
-docdir ?= $(datarootdir)/doc/p2pxfer
-pkgconfigdir ?= $(libdir)/pkgconfig
-cmakedir ?= $(libdir)/cmake/p2pxfer
-unitdir ?= $(prefix)/lib/systemd/system
-bashcompdir ?= $(datadir)/bash-completion/completions
-zshcompdir ?= $(datadir)/zsh/site-functions
-fishcompdir ?= $(datadir)/fish/vendor_completions.d
+prefix = /usr/local
+exec_prefix = $(prefix)
+bindir = $(exec_prefix)/bin
+libdir = $(exec_prefix)/lib
+includedir = $(prefix)/include
+datarootdir = $(prefix)/share
+datadir = $(datarootdir)
+mandir = $(datarootdir)/man
+docdir = $(datarootdir)/doc/p2pxfer
+pkgconfigdir = $(libdir)/pkgconfig
+cmakedir = $(libdir)/cmake/p2pxfer
+unitdir = $(prefix)/lib/systemd/system
+bashcompdir = $(datadir)/bash-completion/completions
+zshcompdir = $(datadir)/zsh/site-functions
+fishcompdir = $(datadir)/fish/vendor_completions.d
 
-INSTALL ?= install
-INSTALL_PROGRAM ?= $(INSTALL) -m 755
-INSTALL_DATA ?= $(INSTALL) -m 644
+INSTALL = install
+INSTALL_PROGRAM = $(INSTALL) -m 755
+INSTALL_DATA = $(INSTALL) -m 644
 
 ABI_BASELINE := deploy/libp2pxfer.abi
 

@@ -2,19 +2,20 @@
 
 _p2pxfer() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    # bash takes '=' for a word of its own; without it, three of the options have no value.
+    if [[ $word == = ]]; then
+        word='' before+==
+    elif [[ $before == = ]]; then
+        before=${COMP_WORDS[COMP_CWORD - 2]}=
+    fi
     COMPREPLY=()
     case $before in
-    --secret-fd | --timeout | --text)
+    --secret-file | --secret-file= | --output | --output= | -o) return ;;
+    --secret-fd | --timeout | --text | --*=)
         compopt +o default
         return
         ;;
-    --secret-file | --output | -o) return ;;
     esac
-    # The value of an option behind '=' is free text.
-    if [[ $before == = || $word == = ]]; then
-        compopt +o default
-        return
-    fi
     if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W '-v --verbose -q --quiet --json
             --secret-file --secret-fd --ask-secret --new-secret --require-secret
