@@ -114,6 +114,8 @@ serves() {
         sleep 0.02
     done
 }
+# told LINE...: that is what the service manager was told since the last time, repetitions aside.
+told() { diff <(printf '%s\n' "$@") <(uniq "$root/tmp/told") && rm "$root/tmp/told"; }
 
 root=$work/root
 mkdir -p "$root"
@@ -161,7 +163,15 @@ if check "$kind/relay" serves; then
 fi
 if [ $kind = debian ]; then
     rm "$root/usr/local/bin/send" "$root/usr/local/bin/recv"
-    check again inside sh -c 'dpkg -i /packages/*.deb'
+    # What the service manager would be told, by one that only writes it down.
+    mkdir -p "$root/run/systemd/system"
+    printf '#!/bin/sh\necho "$*" >>/tmp/told\n' >"$root/usr/local/bin/systemctl"
+    chmod 755 "$root/usr/local/bin/systemctl"
+    check upgrade inside sh -c 'dpkg -i /packages/*.deb'
+    check upgrade/takes-over told daemon-reload 'try-reload-or-restart p2p-relay.service'
+    check remove inside dpkg --remove p2p-relay
+    check remove/ends-it told '--no-reload disable --now p2p-relay.socket p2p-relay.service' daemon-reload
+    rm -r "$root/usr/local/bin/systemctl" "$root/run/systemd"
     check purge inside dpkg --purge p2p-relay p2pxfer libp2pxfer0 libp2pxfer-dev
     contents >"$work/after"
     check purge/leaves-nothing diff "$work/before" "$work/after"
