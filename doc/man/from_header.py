@@ -38,7 +38,7 @@ def main():
     grouped = [f"p2pxfer_{name}" for _, names in GROUPS for name in names]
     if sorted(grouped) != sorted(functions):
         wrong = sorted(set(grouped) ^ functions)
-        sys.exit(f"{sys.argv[0]}: the groups and the header differ: {', '.join(wrong)}")
+        sys.exit(f"{sys.argv[0]}: GROUPS and the header differ, change GROUPS: {', '.join(wrong)}")
 
     stale = []
     for about, names in GROUPS:
