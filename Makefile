@@ -10,9 +10,9 @@ CBINDGEN ?= cbindgen
 PYTHON ?= python3
 VECTORS ?= ../shared/vectors
 
-# The version of the workspace; the ABI is named after its first two numbers.
+# The version of the workspace; the ABI is named after its first number.
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-SONAME := libp2pxfer.so.$(basename $(VERSION))
+SONAME := libp2pxfer.so.$(firstword $(subst ., ,$(VERSION)))
 
 TARGET := $(abspath $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target))
 RELEASE := $(TARGET)/release
@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST CC CXX CARGO CBINDGEN
 
-.PHONY: all build examples demo test bench bench-crypto gates crash size layers header check-header check-man fmt check-fmt lint vectors oracle ct clean help
+.PHONY: all build examples demo test bench bench-crypto gates crash size layers header check-header man check-man fmt check-fmt lint vectors oracle ct clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -99,13 +99,20 @@ check-header: ## check that include/p2pxfer.h is what ffi says
 
 check-man: ## check that the man pages have no mistake
 	@if ! command -v groff >/dev/null; then echo "SKIP man: groff not installed"; exit 0; fi; \
-	for page in doc/man/*.[18]; do \
+	for page in doc/man/*.[138]; do \
 		case "$$(head -n 1 "$$page")" in \
 		.so*) test -f "doc/man/$$(sed 's|.*/||' "$$page")" || { echo "$$page names no page"; exit 1; } ;; \
 		*) said=$$(groff -man -ww -Tascii -z "$$page" 2>&1); \
+			if command -v man >/dev/null; then said+=$$(man --warnings -E UTF-8 -l -Tutf8 -Z "$$page" 2>&1 >/dev/null); fi; \
 			test -z "$$said" || { printf '%s\n' "$$said"; exit 1; } ;; \
 		esac; \
-	done; echo "the man pages are right"
+	done; echo "the man pages are right"; \
+	command -v man >/dev/null || echo "SKIP man/warnings: man not installed"
+	@if ! command -v $(PYTHON) >/dev/null; then echo "SKIP man/header: $(PYTHON) not installed"; exit 0; fi; \
+	doc/man/from_header.py --check $(HEADER) doc/man && echo "section 3 says what $(HEADER) says"
+
+man: ## write section 3 of the manual, from the header
+	doc/man/from_header.py $(HEADER) doc/man
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all
@@ -135,6 +142,8 @@ ct: ## check under valgrind that no branch and no address depends on a secret
 	CARGO_PROFILE_BENCH_STRIP=none CARGO_PROFILE_BENCH_DEBUG=line-tables-only $(CARGO) bench --quiet --locked \
 		--config 'target."cfg(all())".runner = ["valgrind", "-q", "--error-limit=no", "--log-file=$(TARGET)/ct.log"]' \
 		--bench ct || { echo "valgrind's reports are in $(TARGET)/ct.log"; exit 1; }
+
+include deploy/install.mk
 
 clean: ## remove what was built
 	$(CARGO) clean
