@@ -35,7 +35,6 @@ step man make --no-print-directory check-man
 step abi make --no-print-directory abi
 step install tests/install/run.sh
 step completions tests/install/completions.sh
-step deb tests/install/deb.sh
 step size make --no-print-directory size
 
 printf '\n== summary\n'
