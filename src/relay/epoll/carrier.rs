@@ -2,7 +2,8 @@
 //!
 //! Bulk goes from socket to socket inside the kernel: `splice(2)` into a borrowed pipe and out of
 //! it. What is shorter than the buffer is read and written at once. What the sink does not take of
-//! either is held and given before more is read, so that a direction holds one pipe or one buffer.
+//! either is held in a pipe and given before more is read: a reader that stops costs kernel memory,
+//! which is bounded, and none of the relay's.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -35,9 +36,13 @@ pub(super) struct Tools {
 impl Tools {
     /// The buffer, made at its first use: a relay that nobody has called is small.
     pub(super) fn buffer(&mut self) -> &mut [u8] {
-        self.buffer.resize(SHORT, 0);
-        &mut self.buffer
+        made(&mut self.buffer)
     }
+}
+
+fn made(buffer: &mut Vec<u8>) -> &mut [u8] {
+    buffer.resize(SHORT, 0);
+    buffer
 }
 
 /// What a socket may be asked for without an answer of "not now"; forgotten at such an answer, and
@@ -72,10 +77,19 @@ impl Default for Ready {
 
 /// Bytes that were taken from a source and not yet given to its sink.
 enum Held {
-    /// Bulk, which never leaves the kernel.
+    /// Bulk, which never leaves the kernel, or the end of a short message.
     Pipe(Pipe),
-    /// The end of a short message.
+    /// The end of a short message, where no pipe was left, or only one too small.
     Bytes(Vec<u8>),
+}
+
+impl Held {
+    fn keep(rest: &[u8], pipes: &mut PipePool) -> Self {
+        match pipes.borrow() {
+            Ok(pipe) if pipe.keep(rest) => Self::Pipe(pipe),
+            _ => Self::Bytes(rest.to_vec()),
+        }
+    }
 }
 
 /// The two directions' bytes on their way.
@@ -246,7 +260,8 @@ impl Flow<'_> {
             *self.streams.get(self.source),
             *self.streams.get(self.source.other()),
         );
-        let buffer = self.tools.buffer();
+        let Tools { pipes, buffer, .. } = &mut *self.tools;
+        let buffer = made(buffer);
         let most = most.min(buffer.len());
         let read = from.read(&mut buffer[..most]);
         let count = match read {
@@ -260,8 +275,7 @@ impl Flow<'_> {
         let written = to.write(&buffer[..count]);
         let given = *written.as_ref().unwrap_or(&0);
         if given < count {
-            let rest = buffer[given..count].to_vec();
-            *self.held() = Some(Held::Bytes(rest));
+            *self.held() = Some(Held::keep(&buffer[given..count], pipes));
         }
         self.carrier.throttle.spend(self.source, count as u64);
         self.pump.handle_read(self.source, count as u64, self.now);

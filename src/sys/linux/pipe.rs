@@ -42,6 +42,19 @@ impl Pipe {
         splice(source, &self.write, most)
     }
 
+    /// Copies all of `bytes` into the pipe, which is empty, or nothing; whether it took them.
+    pub fn keep(&self, bytes: &[u8]) -> bool {
+        // SAFETY: no memory is passed; an empty pipe takes its capacity at once, or a part of more.
+        let capacity = unsafe { libc::fcntl(self.write.as_raw_fd(), libc::F_GETPIPE_SZ) };
+        if usize::try_from(capacity).is_ok_and(|capacity| bytes.len() > capacity) {
+            return false;
+        }
+        let (from, length) = (bytes.as_ptr().cast(), bytes.len());
+        // SAFETY: `bytes` is readable for its length.
+        let taken = unsafe { libc::write(self.write.as_raw_fd(), from, length) };
+        taken.unsigned_abs() == length && taken >= 0
+    }
+
     /// Gives up to `most` bytes out of the pipe to `sink`.
     ///
     /// # Errors
@@ -70,6 +83,18 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let caller = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         (caller, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn a_pipe_keeps_all_of_some_bytes_or_none() {
+        let (alice, mut bob) = couple();
+        let pipe = Pipe::new(4096).unwrap();
+        assert!(!pipe.keep(&[1; 4097]));
+        assert!(pipe.keep(b"hello"));
+        assert_eq!(pipe.empty(&alice, 100).unwrap(), 5);
+        let mut bytes = [0; 5];
+        bob.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"hello");
     }
 
     #[test]
