@@ -73,6 +73,7 @@ await() {
 start_relay() {
     local log=$work/$1.log
     shift
+    : >"$log"
     "$@" --bind $host --log-ids 0 >"$log" 2>&1 &
     relays+=($!)
     await "the relay's first line" grep -q '^listening on ' "$log" || exit 1
@@ -174,8 +175,10 @@ back=Z:${source//\//\\}
 folder; check path/backslashes same cross linux recv_r -o "$folder" - ID -- windows "$send" "$back" ID
 folder; check path/slashes same cross linux recv_r -o "$folder" - ID -- windows "$send" "Z:$source" ID
 source=$deep/ünten.txt
-folder; check path/long same cross windows "$recv" "${with[@]}" -o "Z:${deep//\//\\}" --overwrite - ID -- \
-    windows "$send" "${with[@]}" "Z:${source//\//\\}" ID
+folder
+folder+=${deep#"$work"}
+mkdir -p "$folder"
+check path/long same cross windows "$recv" -o "Z:${folder//\//\\}" - ID -- windows "$send" "Z:${source//\//\\}" ID
 # refused NAME STATUS: the receiver refuses such a file, and nothing is there.
 refused() {
     local status=0

@@ -69,8 +69,8 @@ impl Dir {
     /// When there is none, or it may not be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         let held = hold(path, 0)?;
-        // Some disks in memory cannot say where a file is.
-        let folder = fs::canonicalize(path).or_else(|_| path::absolute(path))?;
+        // Some disks cannot say where a file is.
+        let folder = fs::canonicalize(path).or_else(|_| verbatim(path))?;
         let held = Arc::new(held);
         Ok(Self {
             folder,
@@ -274,6 +274,22 @@ fn is_plain(name: &OsStr) -> bool {
         };
         !device && path.file_name() == Some(name)
     })
+}
+
+/// A path in the form that the system takes as it is, at any length; one on a share of another
+/// machine stays as it was.
+fn verbatim(path: &Path) -> io::Result<PathBuf> {
+    let absolute = path::absolute(path)?;
+    let on_disk = match absolute.components().next() {
+        Some(Component::Prefix(prefix)) => matches!(prefix.kind(), Prefix::Disk(_)),
+        _ => false,
+    };
+    if !on_disk {
+        return Ok(absolute);
+    }
+    let mut whole = OsString::from(r"\\?\");
+    whole.push(absolute);
+    Ok(whole.into())
 }
 
 /// Opens a folder so that nobody moves or removes it.
