@@ -14,7 +14,6 @@
 pub mod cli;
 pub mod client;
 pub mod crypto;
-#[cfg(all(target_os = "linux", feature = "libc"))]
 pub mod io;
 pub mod relay;
 pub mod sys;

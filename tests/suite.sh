@@ -28,6 +28,7 @@ step() {
 step rust "$CARGO" test --locked --workspace
 step rust-threads "$CARGO" test --locked --no-default-features
 step c tests/c/run.sh
+step static tests/static.sh
 step demo tests/demo.sh
 step header make --no-print-directory check-header
 step man make --no-print-directory check-man

@@ -12,6 +12,7 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::metrics::CONTENT_TYPE;
+use crate::sys::bell::Bell;
 
 /// Longest request, in bytes.
 const REQUEST_MAX: usize = 4096;
@@ -127,22 +128,27 @@ impl Guests {
     }
 }
 
-/// Serves on a thread of its own until the process ends; `metrics` writes the page of that name.
+/// Serves on a thread of its own until `closing` rings; `metrics` writes the page of that name.
 ///
 /// # Errors
 /// When there is no thread to be had.
 pub(super) fn serve(
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
+    closing: Arc<Bell>,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> io::Result<()> {
     let metrics = Arc::new(metrics);
     let guests = Arc::new(Guests::default());
     let accept = move || {
         loop {
-            let Ok((stream, _)) = listener.accept() else {
-                // Mostly a lack of descriptors, which would be found again at once.
-                std::thread::sleep(EXHAUSTED);
-                continue;
+            let stream = match closing.accept(&listener) {
+                Ok(Some((stream, _))) => stream,
+                Ok(None) => return,
+                Err(_) => {
+                    // Mostly a lack of descriptors, which would be found again at once.
+                    std::thread::sleep(EXHAUSTED);
+                    continue;
+                }
             };
             let until = Instant::now() + DEADLINE;
             let stream = Arc::new(stream);

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::line::Scribe;
+use crate::io::{Receiver, Sender, channel};
 use crate::relay::Event;
 
 /// Lines that may wait for standard error. More are counted and dropped: an operator's stopped
@@ -20,7 +20,7 @@ const LAST: Duration = Duration::from_millis(200);
 pub(super) struct Journal(Option<Arc<Queue>>);
 
 struct Queue {
-    entries: SyncSender<Entry>,
+    entries: Sender<Entry>,
     scribe: Arc<Scribe>,
     dropped: AtomicU64,
 }
@@ -28,7 +28,7 @@ struct Queue {
 enum Entry {
     Line(String),
     /// To be answered when all before it was written.
-    Flush(SyncSender<()>),
+    Flush(Sender<()>),
 }
 
 impl Journal {
@@ -37,7 +37,7 @@ impl Journal {
         if quiet {
             return Ok(Self(None));
         }
-        let (entries, received) = sync_channel(WAITING);
+        let (entries, received) = channel(WAITING);
         let queue = Arc::new(Queue {
             entries,
             scribe: Arc::clone(scribe),
@@ -52,7 +52,7 @@ impl Journal {
     pub(super) fn note(&self, event: &Event<'_>) {
         if let Some(queue) = &self.0 {
             let line = queue.scribe.event(event, SystemTime::now());
-            if queue.entries.try_send(Entry::Line(line)).is_err() {
+            if queue.entries.send(Entry::Line(line)).is_err() {
                 queue.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -61,9 +61,9 @@ impl Journal {
     /// Gives the lines so far a moment to be written.
     pub(super) fn flush(&self) {
         if let Some(queue) = &self.0 {
-            let (written, wait) = sync_channel(1);
-            if queue.entries.try_send(Entry::Flush(written)).is_ok() {
-                let _ = wait.recv_timeout(LAST);
+            let (written, wait) = channel(1);
+            if queue.entries.send(Entry::Flush(written)).is_ok() {
+                let _ = wait.receive(Some(Instant::now() + LAST));
             }
         }
     }
@@ -73,16 +73,17 @@ impl Journal {
 fn write(entries: &Receiver<Entry>, queue: &Queue) {
     let mut text = String::new();
     let mut waiting = Vec::new();
-    while let Ok(first) = entries.recv() {
+    while let Ok(first) = entries.receive(None) {
+        let now = Some(Instant::now());
         let mut next = Ok(first);
         // No more at a time than may wait, or a flood would keep it from ever writing.
         for _ in 0..WAITING {
             match next {
                 Ok(Entry::Line(line)) => text.push_str(&line),
                 Ok(Entry::Flush(written)) => waiting.push(written),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                Err(_) => break,
             }
-            next = entries.try_recv();
+            next = entries.receive(now);
         }
         let lost = queue.dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {

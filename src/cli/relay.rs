@@ -3,20 +3,16 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::args::{self, Flag, Takes, UsageError};
-use super::journal::Journal;
 use super::limits::LimitOptions;
-use super::line::{Format, Scribe};
-use super::metrics::Exposition;
-use super::{http, status};
-use crate::relay::{Backend, Config, Network, NetworkError, Relay};
-use crate::sys::net::{listen, raise_descriptor_limit};
-use crate::sys::signal::Termination;
+use super::line::Format;
+use super::restart::{Restart, serve};
+use super::{service, status};
+use crate::relay::{Backend, Config, Network, NetworkError};
 
 const HELP: &str = "\
 Lets two hosts that cannot reach each other meet: one waits under a user id, the
@@ -26,7 +22,7 @@ usage: p2p-relay [options] PORT
        p2p-relay --status ADDR:PORT
 
 PORT is the TCP port to listen on; 0 picks a free one, which the first line on
-standard error names.
+standard error names. It may be left out when systemd or --takeover gives the socket.
 
   --bind ADDR             listen on this IPv4 or IPv6 address only
                           (default: every address, IPv6 and IPv4)
@@ -53,6 +49,10 @@ standard error names.
                           the PROXY protocol, version 2, that tells its true address
   --proxy-from ADDR[/LEN][,..]
                           the balancers' addresses; others are refused
+  --drain SECS            when asked to end: how long pairs may go on (default 30)
+  --takeover PATH         take the place of the relay that was started with the
+                          same PATH, and give it to the next: nobody is refused,
+                          nobody who waits has to come back
   --backend NAME          epoll (default on Linux) or threads (everywhere)
   --metrics ADDR:PORT     serve /metrics for Prometheus and /healthz there, by HTTP
   --status ADDR:PORT      print the metrics of the relay that has them there; end
@@ -64,7 +64,9 @@ standard error names.
 
 Each event is a line on standard error: registered, matched, refused or closed,
 with the reason and the bytes from each side. A user id is shown as a hash that
-is the same until the relay ends, such as id=#5f0c21d4a97e. SIGINT and SIGTERM end the relay.
+is the same until the relay ends, such as id=#5f0c21d4a97e. SIGINT and SIGTERM
+end the relay: it accepts no more and lets its pairs end; a second one ends it
+at once.
 
 exit status: 0 ended by a signal, 1 failed, 2 wrong usage
 
@@ -87,6 +89,8 @@ const FLAGS: &[Flag] = &[
     Flag::long("pair-bytes", Takes::Value),
     Flag::long("proxy-protocol", Takes::Nothing),
     Flag::long("proxy-from", Takes::Value),
+    Flag::long("drain", Takes::Value),
+    Flag::long("takeover", Takes::Value),
     Flag::long("backend", Takes::Value),
     Flag::long("metrics", Takes::Value),
     Flag::long("status", Takes::Value),
@@ -140,20 +144,22 @@ enum Request {
 
 /// How to serve.
 #[derive(Debug)]
-struct Service {
-    port: u16,
-    config: Config,
-    limits: LimitOptions,
-    reports: Reports,
+pub(super) struct Service {
+    /// There unless the service manager passes the socket.
+    pub(super) port: Option<u16>,
+    pub(super) config: Config,
+    pub(super) limits: LimitOptions,
+    pub(super) reports: Reports,
+    pub(super) restart: Restart,
 }
 
 /// What the relay tells of itself, and where.
 #[derive(Debug, Default)]
-struct Reports {
-    quiet: bool,
-    format: Format,
-    full_ids: bool,
-    metrics: Option<SocketAddr>,
+pub(super) struct Reports {
+    pub(super) quiet: bool,
+    pub(super) format: Format,
+    pub(super) full_ids: bool,
+    pub(super) metrics: Option<SocketAddr>,
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
@@ -161,6 +167,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
     let mut config = Config::default();
     let mut limits = LimitOptions::default();
     let mut reports = Reports::default();
+    let mut restart = Restart::default();
     let mut status = None;
     let mut proxied = false;
     for (name, value) in &args.options {
@@ -184,6 +191,8 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
             "idle-timeout" => {
                 config.idle_timeout = Some(seconds(0)?).filter(|time| !time.is_zero())
             }
+            "drain" => restart.drain = seconds(0)?,
+            "takeover" => restart.takeover = Some(path(value)?),
             "half-close" => config.half_close = seconds(1)?,
             "backend" => config.backend = backend(value)?,
             _ => {
@@ -197,6 +206,17 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
             "--proxy-protocol and --proxy-from ADDR go together: add the one that is missing";
         return Err(UsageError(text.into()));
     }
+    // What listens already may have the port.
+    let elsewhere = restart.takeover.is_some() || service::passes_listener();
+    let serve_at = |port| {
+        Request::Serve(Box::new(Service {
+            port,
+            config,
+            limits,
+            reports,
+            restart,
+        }))
+    };
     match (status, args.words.as_slice()) {
         (Some(address), []) => Ok(Request::Status(address)),
         (Some(_), [word, ..]) => Err(UsageError(format!(
@@ -205,13 +225,9 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
         ))),
         (None, [port]) => {
             let port = args::number("PORT", Some(port), 0..=u64::from(u16::MAX), "a number")?;
-            Ok(Request::Serve(Box::new(Service {
-                port: port as u16,
-                config,
-                limits,
-                reports,
-            })))
+            Ok(serve_at(Some(port as u16)))
         }
+        (None, []) if elsewhere => Ok(serve_at(None)),
         (None, []) => Err(UsageError(
             "PORT is missing: 'p2p-relay 9000' listens on port 9000, --help tells more".into(),
         )),
@@ -220,6 +236,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Usage
             args::shown(extra)
         ))),
     }
+}
+
+fn path(value: Option<&OsStr>) -> Result<PathBuf, UsageError> {
+    let given = value.filter(|path| !path.is_empty());
+    given
+        .map(PathBuf::from)
+        .ok_or_else(|| UsageError("--takeover takes the path of a socket, not ''".into()))
 }
 
 fn address(value: Option<&OsStr>) -> Result<IpAddr, UsageError> {
@@ -282,79 +305,8 @@ fn backend(value: Option<&OsStr>) -> Result<Backend, UsageError> {
     })
 }
 
-/// Serves until a signal comes.
-fn serve(service: Service) -> Result<(), String> {
-    let Service {
-        port,
-        mut config,
-        limits,
-        reports,
-    } = service;
-    let failed = |what: &str, error: io::Error| format!("{what}: {}", reason(&error));
-    // Before anything else is started, so that no signal finds the old handling.
-    let termination =
-        Termination::install().map_err(|error| failed("cannot handle signals", error))?;
-    config.limits = limits.resolve(raise_descriptor_limit());
-    let place = config
-        .bind
-        .map_or_else(|| format!("port {port}"), |ip| format!("{ip}, port {port}"));
-    let relay = Relay::bind(port, config)
-        .map_err(|error| failed(&format!("cannot listen on {place}"), error))?;
-    let address = relay
-        .local_addr()
-        .map_err(|error| failed("cannot tell the port", error))?;
-    let metrics = match reports.metrics {
-        Some(wanted) => Some(
-            listen(wanted)
-                .and_then(|listener| Ok((listener.local_addr()?, listener)))
-                .map_err(|error| failed(&format!("cannot serve --metrics {wanted}"), error))?,
-        ),
-        None => None,
-    };
-    let scribe = Arc::new(Scribe::new(reports.format, reports.full_ids));
-    let tell = |what: &str, address: SocketAddr| {
-        let line = scribe.listening(what, &address, SystemTime::now());
-        // Nobody may be reading: that is no reason not to serve.
-        let _ = io::stderr().write_all(line.as_bytes());
-    };
-    tell("listening", address);
-    if let Some((address, listener)) = metrics {
-        let stats = relay.stats();
-        http::serve(listener, move || Exposition(&stats.snapshot()).to_string())
-            .map_err(|error| failed("cannot start a thread", error))?;
-        tell("metrics", address);
-    }
-
-    let journal = Journal::start(&scribe, reports.quiet)
-        .map_err(|error| failed("cannot start a thread", error))?;
-    let (served, end) = sync_channel(2);
-    let signalled = served.clone();
-    let threads = spawn(move || {
-        termination.wait();
-        let _ = signalled.send(Ok(()));
-    })
-    .and_then(|()| {
-        let journal = journal.clone();
-        spawn(move || {
-            let result = relay.run(&|event| journal.note(event));
-            let _ = served.send(result);
-        })
-    });
-    threads.map_err(|error| failed("cannot start a thread", error))?;
-    // The threads end with the process, when this function's result becomes its status. A channel
-    // without senders means that the relay's thread panicked.
-    let ended = end
-        .recv()
-        .unwrap_or_else(|_| Err(io::Error::other("a fault of the program")));
-    journal.flush();
-    ended.map_err(|error| failed("cannot go on", error))
-}
-
-fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    std::thread::Builder::new().spawn(work).map(drop)
-}
-
 /// What the system says, without its number.
+#[cold]
 pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error")

@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::command::{self, Command, Job, What};
 use super::events::Events;
@@ -20,6 +20,7 @@ use super::progress::{Loudness, Reporter, STALL};
 use super::prompt;
 use super::secret::{self, Failure, Origin};
 use crate::client::{Accept, Argument, Cancel, Options, receive, send};
+use crate::io::channel;
 use crate::sys::signal::{self, Termination};
 use crate::sys::term;
 use crate::transfer::tree::TEXT_MAX;
@@ -349,13 +350,13 @@ fn end_by_force(program: &str, number: u8, cancel: &Cancel) {
     cancel.abandon();
     term::restore();
     let text = format!("{program}: ended by signal {number} before all was in order\n");
-    let (done, written) = mpsc::channel();
+    let (done, written) = channel(1);
     let writer = thread::Builder::new().spawn(move || {
         let _ = io::stderr().write_all(text.as_bytes());
         let _ = done.send(());
     });
     if writer.is_ok() {
-        let _ = written.recv_timeout(LAST_WORD);
+        let _ = written.receive(Some(Instant::now() + LAST_WORD));
     }
     std::process::exit(Exit::Signal(number).code().into());
 }

@@ -92,6 +92,15 @@ impl<T> Slab<T> {
             .filter(|_| place.generation == key.generation)
     }
 
+    /// Every entry with its key.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.places.iter().zip(0..).filter_map(|(place, index)| {
+            let generation = place.generation;
+            let key = Key { index, generation };
+            place.entry.as_ref().map(|entry| (key, entry))
+        })
+    }
+
     /// Takes the entry of `key` out.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let place = self.places.get_mut(key.index as usize)?;
@@ -132,5 +141,6 @@ mod tests {
         assert_eq!(slab.get_mut(second), Some(&mut "second"));
         assert_eq!(Key::from_bits(second.to_bits()), second);
         assert_eq!(slab.len(), 1);
+        assert_eq!(slab.iter().collect::<Vec<_>>(), [(second, &"second")]);
     }
 }

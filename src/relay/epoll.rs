@@ -10,6 +10,7 @@
 mod acceptor;
 mod carrier;
 mod greeter;
+mod house;
 mod mailbox;
 mod pairs;
 
@@ -21,13 +22,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::acceptor::Acceptor;
+use self::house::Loops;
 use self::mailbox::Mailbox;
 use self::pairs::Pair;
+use super::control::{Command, Control};
 use super::places::{Place, Places};
 use super::pump::Side;
 use super::registry::Registry;
 use super::session::Session;
-use super::{Config, Log, Stats};
+use super::{Config, Log, Start, Stats, control};
 use crate::io::{Key, Slab, Timers};
 use crate::sys::linux::epoll::{Epoll, Event, Events, Watch};
 use crate::wire::UserId;
@@ -38,14 +41,14 @@ const LISTENER: u64 = u64::MAX - 1;
 
 /// What the loops share.
 struct Shared<'a> {
-    listener: &'a TcpListener,
     config: &'a Config,
     stats: &'a Stats,
     log: &'a Log<'a>,
+    control: &'a Control,
     registry: Mutex<Registry<Ticket>>,
     places: Arc<Places>,
     mailboxes: Vec<Mailbox>,
-    /// A loop has ended, so the others have to.
+    /// All loops are to end.
     ended: AtomicBool,
 }
 
@@ -60,23 +63,24 @@ impl Shared<'_> {
     fn registry(&self) -> MutexGuard<'_, Registry<Ticket>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        for mailbox in &self.mailboxes {
+            mailbox.waker().wake();
+        }
+    }
 }
 
-pub(super) fn run(
-    listener: &TcpListener,
-    config: &Config,
-    stats: &Stats,
-    log: &Log<'_>,
-) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
+pub(super) fn run(start: Start, config: &Config, stats: &Stats, log: &Log<'_>) -> io::Result<()> {
     let loops = thread::available_parallelism().map_or(1, usize::from);
     let shared = Shared {
-        listener,
         config,
         stats,
         log,
+        control: &start.control,
         registry: Mutex::default(),
-        places: Places::new(config.limits.clone()),
+        places: Places::new(config.limits.clone(), start.control.clone()),
         ended: AtomicBool::new(false),
         mailboxes: (0..loops)
             .map(|_| Mailbox::new())
@@ -90,29 +94,36 @@ pub(super) fn run(
         let mut threads = Vec::new();
         for mut each in loops {
             threads.push(scope.spawn(move || {
-                let _end = End(shared);
-                each.run()
+                let mut end = End(shared, each.index, None);
+                end.2 = each.run().err();
             }));
         }
-        threads
-            .into_iter()
-            .try_for_each(|thread| match thread.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
+        let mut loops = Loops(shared);
+        let kept = (start.claim)().and_then(|guests| {
+            control::keep(&mut loops, start.listener, guests, &start.commands, log)
+        });
+        shared.end();
+        for thread in threads {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        kept
     })
 }
 
-/// A loop ends only by an error or a panic, and the others cannot serve its listeners: when it is
-/// dropped, all end.
-struct End<'a>(&'a Shared<'a>);
+/// What the end of a loop means, a panic's too: nobody waits for it any more, and as the others
+/// cannot serve its listeners, all end.
+struct End<'a>(&'a Shared<'a>, usize, Option<io::Error>);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.0.ended.store(true, Ordering::Relaxed);
-        for mailbox in &self.0.mailboxes {
-            mailbox.waker().wake();
-        }
+        let Self(shared, index, error) = self;
+        shared.mailboxes[*index].close();
+        let error = error.take();
+        // Without effect after an end that was asked for.
+        let error = error.unwrap_or_else(|| io::Error::other("a loop has ended"));
+        shared.control.send(Command::Failed(error));
     }
 }
 
@@ -154,6 +165,8 @@ struct Loop<'a> {
     shared: &'a Shared<'a>,
     index: usize,
     epoll: Epoll,
+    /// What it accepts from, if it does: while it does not, no hello is read.
+    listener: Option<Arc<TcpListener>>,
     acceptor: Acceptor,
     connections: Slab<Connection>,
     pairs: Slab<Pair>,
@@ -171,6 +184,7 @@ impl<'a> Loop<'a> {
             shared,
             index,
             epoll,
+            listener: None,
             acceptor: Acceptor::default(),
             connections: Slab::default(),
             pairs: Slab::default(),
@@ -187,7 +201,6 @@ impl<'a> Loop<'a> {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::default();
         let mut turn = Vec::new();
-        self.resume_accepting(Instant::now());
         let mut rested = Instant::now();
         while !self.shared.ended.load(Ordering::Relaxed) {
             let timeout = if self.queue.is_empty() {
@@ -266,10 +279,15 @@ impl<'a> Loop<'a> {
 
     /// Closes one connection and gives its place back: the one way that a connection goes.
     fn close(&mut self, key: Key) {
-        if self.connections.remove(key).is_some() {
-            self.mailbox().discount();
-            self.shared.stats.closed();
-        }
+        drop(self.release(key));
+    }
+
+    /// Takes one connection out.
+    fn release(&mut self, key: Key) -> Option<Connection> {
+        let connection = self.connections.remove(key)?;
+        self.mailbox().discount();
+        self.shared.stats.closed();
+        Some(connection)
     }
 
     fn handle_event(&mut self, key: Key, event: Event, now: Instant) {
@@ -277,6 +295,7 @@ impl<'a> Loop<'a> {
             return;
         };
         match &mut connection.stage {
+            Stage::Hello(_) if self.listener.is_none() => {}
             Stage::Hello(_) => {
                 self.read_hello(key, now);
                 if event.ended {

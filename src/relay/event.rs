@@ -132,6 +132,10 @@ pub enum Reason {
     Gone,
     /// The connection ended before its hello was whole.
     NoHello,
+    /// The relay was asked to end.
+    Shutdown,
+    /// The relay that took this one's place serves it.
+    HandedOver,
 }
 
 impl Reason {
@@ -144,6 +148,8 @@ impl Reason {
         Self::CallerLost,
         Self::Gone,
         Self::NoHello,
+        Self::Shutdown,
+        Self::HandedOver,
     ];
 
     /// The word of the log.
@@ -156,6 +162,8 @@ impl Reason {
             Self::CallerLost => "caller-lost",
             Self::Gone => "gone",
             Self::NoHello => "no-hello",
+            Self::Shutdown => "shutdown",
+            Self::HandedOver => "handed-over",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The relay: two connections that name one user id are spliced into one stream.
 //!
 //! - [`config`](Config): what an operator can set
+//! - [`control`](Control): what a running relay is asked from outside
 //! - [`event`](Event): what happened, for the log
 //! - [`stats`](Stats): how much of what happened, for who watches
 //! - [`network`](Network): a range of addresses
@@ -8,22 +9,28 @@
 //! - `pump`: a pair, its two directions and its end; no I/O
 //! - `registry`: who waits under which id, and who owns a waiting socket
 //! - `places`: how many connections there may be, in all and from one source; no I/O
+//! - `source`: whom that counts as one, and what each has; no I/O
 //! - `throttle`, `bucket`: how fast bytes and connections may come; no I/O
+//! - [`takeover`]: a new relay takes the place of an old one
 //! - `epoll` and `threads`: the two backends, which do the I/O for the above
 //!
 //! Nothing here looks at a byte behind the hello.
 
 mod bucket;
 mod config;
+mod control;
 #[cfg(all(target_os = "linux", feature = "libc"))]
 mod epoll;
 mod event;
+mod guest;
 mod network;
 mod places;
 mod pump;
 mod registry;
 mod session;
+mod source;
 mod stats;
+pub mod takeover;
 mod threads;
 mod throttle;
 
@@ -33,15 +40,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use config::{Backend, Config, Limits};
+pub use control::Control;
 pub use event::{Event, Field, Reason, Refusal};
 pub use network::{Network, NetworkError};
 pub use stats::{Snapshot, Stats, TURN_BOUNDS, Turns};
 
+pub use crate::sys::handoff::Door;
 pub use crate::wire::UserId;
 
 use self::places::{Place, Vacancy};
 use self::pump::{Pump, Side, Sides};
 use self::session::Session;
+use crate::io::Receiver;
 use crate::sys::net;
 use crate::wire::{HELLO_MAX, NO};
 
@@ -54,12 +64,22 @@ const DELIVERY: Duration = Duration::from_millis(100);
 pub type Log<'a> = dyn Fn(&Event<'_>) + Sync + 'a;
 
 /// A relay that listens but does not serve yet.
-#[derive(Debug)]
 pub struct Relay {
-    listener: TcpListener,
+    start: Start,
     config: Config,
     stats: Arc<Stats>,
 }
+
+/// What a backend begins with.
+struct Start {
+    listener: TcpListener,
+    control: Control,
+    commands: Receiver<control::Command>,
+    /// Makes those ours that an old relay has handed over.
+    claim: Claim,
+}
+
+type Claim = Box<dyn FnOnce() -> io::Result<Vec<guest::Guest>> + Send>;
 
 impl Relay {
     /// Listens on `port` of the configured address; port 0 picks a free one.
@@ -78,13 +98,48 @@ impl Relay {
                 listening => listening?,
             },
         };
+        Self::with(listener, config)
+    }
+
+    /// Serves on a socket that listens already.
+    ///
+    /// # Errors
+    /// When the system refuses an option of the socket.
+    pub fn with(listener: TcpListener, config: Config) -> io::Result<Self> {
         // What it accepts inherits this where the system works so; where not, the backend repeats it.
         net::watch_peer(&listener)?;
-        Ok(Self {
+        Ok(Self::new(listener, config, Box::new(|| Ok(Vec::new()))))
+    }
+
+    /// Takes the place of the relay that left this, once it runs; that one does not end before `tell` has
+    /// told who watches it.
+    pub fn take_over(
+        inheritance: takeover::Inheritance,
+        config: Config,
+        tell: impl FnOnce() + Send + 'static,
+    ) -> (Self, Door) {
+        let (listener, door, claim) = inheritance.into_parts(tell);
+        (Self::new(listener, config, Box::new(claim)), door)
+    }
+
+    fn new(listener: TcpListener, config: Config, claim: Claim) -> Self {
+        let (control, commands) = Control::new();
+        let start = Start {
             listener,
+            control,
+            commands,
+            claim,
+        };
+        Self {
+            start,
             stats: Arc::new(Stats::new(config.backend)),
             config,
-        })
+        }
+    }
+
+    /// What steers the relay while it runs.
+    pub fn control(&self) -> Control {
+        self.start.control.clone()
     }
 
     /// Where it listens.
@@ -92,7 +147,7 @@ impl Relay {
     /// # Errors
     /// When the system does not tell.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.start.listener.local_addr()
     }
 
     /// Its numbers, to be read while it serves and after.
@@ -100,10 +155,11 @@ impl Relay {
         Arc::clone(&self.stats)
     }
 
-    /// Serves; returns only when the machine leaves it no way to go on.
+    /// Serves until it was asked through its [`Control`] to end, or another relay has taken its
+    /// place, and its pairs have ended.
     ///
     /// # Errors
-    /// What stopped it.
+    /// When the machine leaves it no way to go on, or the old relay did not give up its place.
     pub fn run(self, log: &Log<'_>) -> io::Result<()> {
         let stats = &*self.stats;
         let log = &|event: &Event<'_>| {
@@ -112,8 +168,8 @@ impl Relay {
         };
         match self.config.backend {
             #[cfg(all(target_os = "linux", feature = "libc"))]
-            Backend::Epoll => epoll::run(&self.listener, &self.config, stats, log),
-            Backend::Threads => threads::run(&self.listener, &self.config, stats, log),
+            Backend::Epoll => epoll::run(self.start, &self.config, stats, log),
+            Backend::Threads => threads::run(self.start, &self.config, stats, log),
         }
     }
 }

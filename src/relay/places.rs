@@ -1,97 +1,32 @@
 //! How many connections there may be: in all, and from one source.
-//!
-//! A source is an IPv4 address or the /56 of an IPv6 address: the least that one customer of a
-//! network gets (RFC 6177), so that a million addresses of one host count as one.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::bucket::Bucket;
 use super::config::Limits;
+use super::control::{Command, Control};
 use super::event::Refusal;
+use super::source::{Source, Sources, Usage};
 
-/// Misses (calls of an id that nobody waits under) that a source has free, and how many more a
-/// second: a sender that waits calls once a second, and several may share an address.
-const MISSES: (u64, u64) = (32, 8);
-/// How much later the answer comes after that. It is the same for an id that nobody uses and for
-/// one that is in a pair, so that neither answer nor time tells a prober which.
+/// How much later the answer comes to who has missed too often. It is the same for an id that nobody
+/// uses and for one that is in a pair, so that neither answer nor time tells a prober which.
 const PENALTY: Duration = Duration::from_secs(1);
-/// New connections that a source may open at once, in seconds of its rate.
-const BURST: u64 = 4;
-/// Below so many sources nothing is swept.
-const SWEEP_FLOOR: usize = 256;
-
-/// The address or network that a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Source {
-    V4([u8; 4]),
-    V6([u8; 7]),
-}
-
-impl Source {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g])
-            }
-        }
-    }
-}
-
-/// What one source has and does.
-struct Usage {
-    connections: usize,
-    listeners: usize,
-    arrivals: Option<Bucket>,
-    misses: Bucket,
-    bytes: Option<Arc<Mutex<Bucket>>>,
-}
-
-impl Usage {
-    fn new(limits: &Limits, now: Instant) -> Self {
-        let (free, rate) = MISSES;
-        Self {
-            connections: 0,
-            listeners: 0,
-            arrivals: limits
-                .source_arrivals
-                .map(|rate| Bucket::new(rate, rate.saturating_mul(BURST), now)),
-            misses: Bucket::new(rate, free, now),
-            bytes: limits
-                .source_bytes
-                .map(|rate| Arc::new(Mutex::new(bytes_bucket(rate, now)))),
-        }
-    }
-
-    /// Whether forgetting it would forgive nothing.
-    fn is_spent(&mut self, now: Instant) -> bool {
-        self.connections == 0
-            && self
-                .arrivals
-                .as_mut()
-                .is_none_or(|arrivals| arrivals.is_full(now))
-            && self.misses.is_full(now)
-    }
-}
-
-/// A bucket for bytes, a quarter of a second deep.
-pub(super) fn bytes_bucket(rate: u64, now: Instant) -> Bucket {
-    Bucket::new(rate, (rate / 4).max(1), now)
-}
 
 struct State {
     taken: usize,
-    sources: HashMap<Source, Usage>,
-    sweep_at: usize,
+    /// Who waits for a place is to look up.
+    called: bool,
+    /// The last place that is given back is to be told.
+    leaving: bool,
+    sources: Sources,
 }
 
 /// All places of a relay.
 pub(super) struct Places {
     limits: Limits,
+    control: Control,
     state: Mutex<State>,
     freed: Condvar,
 }
@@ -111,14 +46,16 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, control: Control) -> Arc<Self> {
         let state = State {
             taken: 0,
-            sources: HashMap::new(),
-            sweep_at: SWEEP_FLOOR,
+            called: false,
+            leaving: false,
+            sources: Sources::default(),
         };
         Arc::new(Self {
             limits,
+            control,
             state: Mutex::new(state),
             freed: Condvar::new(),
         })
@@ -146,15 +83,68 @@ impl Places {
         })
     }
 
-    /// A place; waits for one.
-    pub(super) fn await_vacancy(self: &Arc<Self>) -> Vacancy {
+    /// A place; waits for one, until [`Self::call`].
+    pub(super) fn await_vacancy(self: &Arc<Self>) -> Option<Vacancy> {
         loop {
             if let Some(vacancy) = self.reserve() {
-                return vacancy;
+                return Some(vacancy);
             }
-            let full = |state: &mut State| self.is_full(state);
-            drop(self.freed.wait_while(self.state(), full));
+            let full = |state: &mut State| self.is_full(state) && !state.called;
+            let waited = self.freed.wait_while(self.state(), full);
+            let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+            if std::mem::take(&mut state.called) {
+                return None;
+            }
         }
+    }
+
+    /// Has who waits for a place look up.
+    pub(super) fn call(&self) {
+        self.state().called = true;
+        self.freed.notify_all();
+    }
+
+    /// A place for a connection from `source` that another relay, or this one before, let in.
+    pub(super) fn adopt(
+        self: &Arc<Self>,
+        source: Option<IpAddr>,
+        waits: bool,
+        now: Instant,
+    ) -> Place {
+        let source = source.map(Source::of);
+        let mut state = self.state();
+        state.taken += 1;
+        let mut bytes = None;
+        if let Some(source) = source {
+            let usage = state.sources.usage(source, &self.limits, now);
+            usage.connections += 1;
+            usage.listeners += usize::from(waits);
+            bytes = usage.bytes();
+        }
+        drop(state);
+        Place {
+            vacancy: Vacancy {
+                places: Arc::clone(self),
+            },
+            source,
+            listens: waits,
+            bytes,
+        }
+    }
+
+    /// Whether the end of the last connection is to be told.
+    pub(super) fn set_leaving(&self, leaving: bool) {
+        self.state().leaving = leaving;
+    }
+
+    /// Who hears of the last.
+    pub(super) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// How many connections there are, those that are about to be accepted included.
+    pub(super) fn taken(&self) -> usize {
+        self.state().taken
     }
 }
 
@@ -178,7 +168,13 @@ impl Vacancy {
 
 impl Drop for Vacancy {
     fn drop(&mut self) {
-        self.places.state().taken -= 1;
+        let mut state = self.places.state();
+        state.taken -= 1;
+        let last = state.taken == 0 && state.leaving;
+        drop(state);
+        if last {
+            self.places.control.send(Command::Empty);
+        }
         self.places.freed.notify_one();
     }
 }
@@ -189,55 +185,31 @@ impl Place {
     pub(super) fn charge(&mut self, address: IpAddr, now: Instant) -> Result<(), Refusal> {
         let source = Source::of(address);
         let places = &self.vacancy.places;
-        let limits = &places.limits;
         let mut state = places.state();
-        if state.sources.len() >= state.sweep_at {
-            state.sources.retain(|_, usage| !usage.is_spent(now));
-            state.sweep_at = SWEEP_FLOOR.max(2 * state.sources.len());
-        }
-        let usage = state
-            .sources
-            .entry(source)
-            .or_insert_with(|| Usage::new(limits, now));
-        if limits
-            .source_connections
-            .is_some_and(|most| usage.connections >= most)
-        {
-            return Err(Refusal::SourceConnections);
-        }
-        if usage
-            .arrivals
-            .as_mut()
-            .is_some_and(|arrivals| !arrivals.take(now))
-        {
-            return Err(Refusal::SourceArrivals);
-        }
-        usage.connections += 1;
-        self.bytes = usage.bytes.clone();
+        let usage = state.sources.usage(source, &places.limits, now);
+        usage.arrive(&places.limits, now)?;
+        self.bytes = usage.bytes();
         self.source = Some(source);
         Ok(())
     }
 
     fn usage<T>(&self, change: impl FnOnce(&mut Usage) -> T) -> Option<T> {
-        self.vacancy
-            .places
-            .state()
-            .sources
-            .get_mut(&self.source?)
-            .map(change)
+        let mut state = self.vacancy.places.state();
+        state.sources.known(self.source?).map(change)
+    }
+
+    /// Whether a source is charged for it.
+    pub(super) fn is_charged(&self) -> bool {
+        self.source.is_some()
     }
 
     /// The connection wants to wait as a listener.
     pub(super) fn listen(&mut self) -> Result<(), Refusal> {
-        let most = self.vacancy.places.limits.source_listeners;
-        let fits = self.usage(|usage| {
-            let fits = most.is_none_or(|most| usage.listeners < most);
-            usage.listeners += usize::from(fits);
-            fits
-        });
-        if fits == Some(false) {
-            return Err(Refusal::SourceListeners);
+        if self.listens {
+            return Ok(());
         }
+        let limits = &self.vacancy.places.limits;
+        self.usage(|usage| usage.listen(limits)).transpose()?;
         self.listens = true;
         Ok(())
     }
@@ -251,7 +223,7 @@ impl Place {
 
     /// The connection called an id that nobody waits under; how long its answer is held back.
     pub(super) fn miss(&self, now: Instant) -> Duration {
-        let free = self.usage(|usage| usage.misses.take(now));
+        let free = self.usage(|usage| usage.miss(now));
         if free == Some(false) {
             PENALTY
         } else {
@@ -275,6 +247,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relay::source::MISSES;
 
     const ALICE: &str = "192.0.2.1";
     const BOB: &str = "192.0.2.2";
@@ -290,6 +263,10 @@ mod tests {
         }
     }
 
+    fn places(limits: Limits) -> Arc<Places> {
+        Places::new(limits, Control::new().0)
+    }
+
     fn place(places: &Arc<Places>, address: &str, now: Instant) -> Result<Place, Refusal> {
         places
             .reserve()
@@ -299,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_place_is_free_again_when_its_connection_is_gone() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             connections: Some(2),
             ..none()
         });
@@ -313,7 +290,7 @@ mod tests {
 
     #[test]
     fn one_source_cannot_take_the_places_of_another() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             source_connections: Some(2),
             ..none()
         });
@@ -332,7 +309,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_56_are_one_source_and_mapped_addresses_their_own() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             source_connections: Some(1),
             ..none()
         });
@@ -347,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_place_is_charged_to_its_source_when_that_is_known() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             connections: Some(3),
             source_connections: Some(1),
             source_listeners: Some(0),
@@ -373,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_source_may_arrive_in_a_burst_and_then_at_its_rate() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             source_arrivals: Some(10),
             ..none()
         });
@@ -390,7 +367,7 @@ mod tests {
 
     #[test]
     fn listeners_are_counted_while_they_wait() {
-        let places = Places::new(Limits {
+        let places = places(Limits {
             source_listeners: Some(1),
             ..none()
         });
@@ -407,27 +384,12 @@ mod tests {
 
     #[test]
     fn who_misses_often_waits_for_the_answer_and_is_forgiven_in_time() {
-        let places = Places::new(none());
+        let places = places(none());
         let now = Instant::now();
         let prober = place(&places, ALICE, now).unwrap();
         assert!((0..MISSES.0).all(|_| prober.miss(now).is_zero()));
         assert_eq!(prober.miss(now), PENALTY);
         assert!(place(&places, BOB, now).unwrap().miss(now).is_zero());
         assert!(prober.miss(now + Duration::from_secs(1)).is_zero());
-    }
-
-    #[test]
-    fn sources_that_are_gone_are_forgotten() {
-        let places = Places::new(Limits {
-            source_arrivals: Some(10),
-            ..none()
-        });
-        let mut now = Instant::now();
-        for count in 0..100_000u32 {
-            now += Duration::from_millis(10);
-            let address = IpAddr::from(count.to_be_bytes());
-            drop(places.reserve().unwrap().occupy(address, now));
-        }
-        assert!(places.state().sources.len() <= SWEEP_FLOOR);
     }
 }

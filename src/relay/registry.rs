@@ -44,6 +44,12 @@ impl<L> Registry<L> {
         listener
     }
 
+    /// Takes out everybody; who waited longest under an id comes first of those under it.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (UserId, L)> + use<L> {
+        let all = std::mem::take(&mut self.waiting).into_iter();
+        all.flat_map(|(id, queue)| queue.into_iter().map(move |each| (id.clone(), each)))
+    }
+
     /// Every id that somebody waits under.
     pub(super) fn ids(&self) -> impl Iterator<Item = &UserId> {
         self.waiting.keys()

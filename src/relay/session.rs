@@ -61,6 +61,25 @@ impl Session {
         self.source.take()
     }
 
+    /// A connection of which `said` was taken before, and what it has come to.
+    pub(super) fn resume(said: &[u8], proxied: bool, deadline: Instant) -> (Self, Verdict) {
+        let mut session = Self {
+            proxy: proxied.then(ProxyReader::new),
+            source: None,
+            reader: HelloReader::new(),
+            deadline,
+        };
+        let (_, verdict) = session.handle_bytes(said);
+        (session, verdict)
+    }
+
+    /// What was taken so far, to be resumed from.
+    pub(super) fn said(&self) -> Vec<u8> {
+        self.proxy
+            .as_ref()
+            .map_or_else(|| self.reader.taken(), ProxyReader::taken)
+    }
+
     /// When [`Self::handle_time`] has to be called at the latest.
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
@@ -155,6 +174,11 @@ mod tests {
             let mut session = session(Instant::now(), &["10.0.0.0/8"], "10.1.2.3:1").unwrap();
             assert!(session.awaits_source());
             assert_eq!(session.handle_bytes(&bytes[..cut]), (cut, Verdict::Await));
+            let (proxied, source) = (session.awaits_source(), session.source);
+            let (said, deadline) = (session.said(), session.deadline());
+            let (mut session, verdict) = Session::resume(&said, proxied, deadline);
+            assert_eq!(verdict, Verdict::Await);
+            session.source = source;
             let early = session.take_source();
             let done = (whole - cut, Verdict::Serve(hello.clone()));
             assert_eq!(session.handle_bytes(&bytes[cut..]), done);

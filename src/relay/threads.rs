@@ -1,24 +1,27 @@
 //! The portable backend: blocking threads and the standard library.
 //!
-//! The calling thread accepts; each connection gets a thread until its hello is whole. A waiting
+//! One thread accepts; each connection gets a thread until its hello is whole. A waiting
 //! listener costs no thread: its socket lies in the registry, and one thread looks once a second
 //! who has gone. A pair takes two threads, one a direction.
 
+mod greeter;
+mod house;
+
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, Scope};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use self::house::{Household, Threads};
 use super::event::{Event, Reason, Refusal};
-use super::places::{Place, Places, Vacancy};
+use super::places::{Place, Places};
 use super::pump::{LIVENESS, Pump, Side, Sides, Step, Verdict};
 use super::registry::Registry;
-use super::session::{Session, Verdict as Asked};
 use super::throttle::Throttle;
-use super::{Config, DELIVERY, LINGER, Log, Stats, admit, canonical, look, turn_away};
+use super::{Config, DELIVERY, LINGER, Log, Start, Stats, control, look};
 use crate::sys::net;
-use crate::wire::{HELLO_MAX, NO, Role, UserId, YES};
+use crate::wire::{NO, UserId, YES};
 
 /// Stack of a thread, in bytes; its buffer lies on the heap.
 const STACK: usize = 128 << 10;
@@ -34,12 +37,15 @@ struct Connection<'a> {
     stream: TcpStream,
     from: SocketAddr,
     place: Place,
-    stats: &'a Stats,
+    _opened: Opened<'a>,
 }
 
-impl Drop for Connection<'_> {
+/// Counts an open connection.
+struct Opened<'a>(&'a Stats);
+
+impl Drop for Opened<'_> {
     fn drop(&mut self) {
-        self.stats.closed();
+        self.0.closed();
     }
 }
 
@@ -48,147 +54,36 @@ struct Server<'a> {
     stats: &'a Stats,
     log: &'a Log<'a>,
     registry: Mutex<Registry<Connection<'a>>>,
+    places: Arc<Places>,
+    household: Household,
 }
 
-pub(super) fn run(
-    listener: &TcpListener,
-    config: &Config,
-    stats: &Stats,
-    log: &Log<'_>,
-) -> io::Result<()> {
-    let places = Places::new(config.limits.clone());
+pub(super) fn run(start: Start, config: &Config, stats: &Stats, log: &Log<'_>) -> io::Result<()> {
     let server = Server {
         config,
         stats,
         log,
         registry: Mutex::default(),
+        places: Places::new(config.limits.clone(), start.control),
+        household: Household::new()?,
     };
     let server = &server;
     std::thread::scope(|scope| {
         Builder::new()
             .stack_size(STACK)
             .spawn_scoped(scope, || server.watch())?;
-        loop {
-            let vacancy = places.await_vacancy();
-            match listener.accept() {
-                Ok((stream, from)) => {
-                    stats.accepted();
-                    server.welcome(scope, stream, canonical(from), vacancy);
-                }
-                Err(error) if of_one_connection(&error) => {
-                    if error.kind() != io::ErrorKind::Interrupted {
-                        stats.accept_failed();
-                    }
-                }
-                Err(_) => {
-                    stats.accept_failed();
-                    drop(vacancy);
-                    std::thread::sleep(EXHAUSTED);
-                }
-            }
-        }
+        let mut threads = Threads::new(server, scope);
+        let kept = (start.claim)().and_then(|guests| {
+            control::keep(&mut threads, start.listener, guests, &start.commands, log)
+        });
+        threads.end();
+        kept
     })
-}
-
-/// Whether an accept failed because of the connection that it would have given; any other failure
-/// (no descriptor, no memory) would come again at once.
-fn of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
-    )
 }
 
 impl<'a> Server<'a> {
     fn registry(&self) -> MutexGuard<'_, Registry<Connection<'a>>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn welcome<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        stream: TcpStream,
-        from: SocketAddr,
-        vacancy: Vacancy,
-    ) where
-        'a: 'scope,
-    {
-        let refused = |refusal| {
-            (self.log)(&Event::Refused {
-                from,
-                id: None,
-                refusal,
-            });
-        };
-        let (place, session) = match admit(vacancy, self.config, from, Instant::now()) {
-            Ok(admitted) => admitted,
-            Err(refusal) => {
-                refused(refusal);
-                return turn_away(&stream);
-            }
-        };
-        self.stats.opened();
-        let connection = Connection {
-            stream,
-            from,
-            place,
-            stats: self.stats,
-        };
-        // A thread that cannot be had takes the connection down with it: the closure is dropped.
-        let spawned = Builder::new()
-            .stack_size(STACK)
-            .spawn_scoped(scope, move || self.serve(connection, session));
-        if spawned.is_err() {
-            refused(Refusal::Exhausted);
-            std::thread::sleep(EXHAUSTED);
-        }
-    }
-
-    fn serve(&self, mut connection: Connection<'a>, session: Session) {
-        // Where the listening socket did not hand these down.
-        let _ = net::watch_peer(&connection.stream);
-        let asked = hello(&mut connection, session);
-        let from = connection.from;
-        let hello = match asked {
-            Ok(Asked::Serve(hello)) => hello,
-            Ok(Asked::Refuse(refusal)) => return self.refuse(&connection, None, refusal),
-            Err(refusal) => {
-                (self.log)(&Event::Refused {
-                    from,
-                    id: None,
-                    refusal,
-                });
-                return turn_away(&connection.stream);
-            }
-            Ok(Asked::Await) => {
-                return (self.log)(&Event::Left {
-                    from,
-                    id: None,
-                    reason: Reason::NoHello,
-                });
-            }
-        };
-        match hello.role {
-            Role::Listener => {
-                if let Err(refusal) = connection.place.listen() {
-                    return self.refuse(&connection, Some(&hello.id), refusal);
-                }
-                // Logged under the lock: no caller's `matched` may come before it.
-                let mut registry = self.registry();
-                (self.log)(&Event::Registered {
-                    id: &hello.id,
-                    from,
-                });
-                registry.insert(hello.id, connection);
-            }
-            Role::Caller => match self.find(&hello.id) {
-                Some(listener) => self.pair(&hello.id, listener, connection),
-                None => {
-                    std::thread::sleep(connection.place.miss(Instant::now()));
-                    self.refuse(&connection, Some(&hello.id), Refusal::NobodyWaits);
-                }
-            },
-        }
     }
 
     /// The first under `id` who is still there.
@@ -228,21 +123,24 @@ impl<'a> Server<'a> {
 
     /// Forgets the waiting listeners that have gone.
     fn watch(&self) {
-        loop {
-            std::thread::sleep(WATCH);
+        while !self.household.ends_within(WATCH) {
             let ids: Vec<UserId> = self.registry().ids().cloned().collect();
             for id in ids {
-                // The lock is held for one id at a time, so that nobody's meeting waits for the tour.
-                while let Some(gone) = self.take_gone(&id) {
-                    self.forget(gone, &id);
-                }
+                self.forget_gone(&id);
             }
         }
     }
 
-    fn take_gone(&self, id: &UserId) -> Option<Connection<'a>> {
-        self.registry()
-            .remove(id, |listener| net::peer_gone(&listener.stream))
+    /// Forgets those under `id` who have gone.
+    fn forget_gone(&self, id: &UserId) {
+        // The lock is held for one at a time, so that nobody's meeting waits for all of them.
+        let next = || {
+            self.registry()
+                .remove(id, |listener| net::peer_gone(&listener.stream))
+        };
+        while let Some(gone) = next() {
+            self.forget(gone, id);
+        }
     }
 
     fn pair(&self, id: &UserId, mut listener: Connection<'_>, caller: Connection<'_>) {
@@ -254,23 +152,30 @@ impl<'a> Server<'a> {
         });
         let now = Instant::now();
         let pump = Pump::new(now, self.config.idle_timeout, self.config.half_close);
-        let streams = Sides {
-            listener: &listener.stream,
-            caller: &caller.stream,
-        };
         let sources = Sides {
             listener: listener.place.bytes(),
             caller: caller.place.bytes(),
         };
         let throttle = Throttle::new(self.config.limits.pair_bytes, sources, now);
+        let streams = Arc::new(Sides {
+            listener: listener.stream,
+            caller: caller.stream,
+        });
+        let entered = self.household.enter(&streams);
         let pair = Pair {
-            streams,
+            streams: Sides {
+                listener: &streams.listener,
+                caller: &streams.caller,
+            },
             throttle: Mutex::new(throttle),
             stats: self.stats,
             pump: Mutex::new(pump),
             changed: Condvar::new(),
         };
-        let reason = pair.run(self.config.idle_timeout);
+        let reason = match pair.run(self.config.idle_timeout) {
+            _ if entered.was_reset() => Reason::Shutdown,
+            reason => reason,
+        };
         let pump = pair.pump();
         (self.log)(&Event::Closed {
             id,
@@ -444,43 +349,6 @@ impl Pair<'_> {
                     .wait(pump)
                     .unwrap_or_else(PoisonError::into_inner),
             };
-        }
-    }
-}
-
-/// Reads until the hello is whole or there will be none; `Await` when the connection ended first.
-///
-/// # Errors
-/// When the source that a balancer told has had its share.
-fn hello(connection: &mut Connection<'_>, mut session: Session) -> Result<Asked, Refusal> {
-    let mut stream = &connection.stream;
-    let mut buffer = [0; HELLO_MAX];
-    loop {
-        let now = Instant::now();
-        match session.handle_time(now) {
-            Asked::Await => {}
-            refused => return Ok(refused),
-        }
-        let left = session.deadline() - now;
-        let peeked = stream.set_read_timeout(Some(left));
-        let count = match peeked.and_then(|()| stream.peek(&mut buffer)) {
-            Ok(count @ 1..) => count,
-            Err(error) if is_timeout(&error) => continue,
-            Ok(0) | Err(_) => return Ok(Asked::Await),
-        };
-        let (used, asked) = session.handle_bytes(&buffer[..count]);
-        let taken = stream.read_exact(&mut buffer[..used]);
-        if let Some(from) = session.take_source().map(canonical) {
-            connection.from = from;
-            connection.place.charge(from.ip(), now)?;
-        }
-        if taken.is_err() {
-            return Ok(Asked::Await);
-        }
-        if asked != Asked::Await {
-            return Ok(stream
-                .set_read_timeout(None)
-                .map_or(Asked::Await, |()| asked));
         }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::bucket::Bucket;
-use super::places::bytes_bucket;
 use super::pump::{Side, Sides};
+use super::source::bytes_bucket;
 
 /// The limits on a pair's bytes; most relays set none, and then asking costs nothing.
 #[derive(Debug, Default)]

@@ -8,10 +8,13 @@
 //!
 //! | module | what it gives |
 //! |---|---|
+//! | `bell` | ending the waits of other threads |
 //! | `fs` | a folder that files are made, named and removed in; nothing is followed out of it |
 //! | `given` | a descriptor by its number, who may read a file, the room on a disk |
+//! | `handoff` | passing descriptors to another process, where the system can |
 //! | `net` | sockets: listen, connect with a way out, reset, what the kernel still holds |
 //! | `random` | bytes from the system's generator |
+//! | `service` | a service manager: the socket that it passes, what it is told |
 //! | `signal` | waiting for the request to end; the limit on file sizes as an error |
 //! | `term` | the width of the terminal; a question to its user, with or without echo |
 //!
@@ -35,4 +38,4 @@ mod platform;
 #[cfg(all(target_os = "linux", feature = "libc"))]
 pub mod linux;
 
-pub use platform::{fs, given, net, random, signal, term};
+pub use platform::{bell, fs, given, handoff, net, random, service, signal, term};

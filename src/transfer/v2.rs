@@ -29,7 +29,7 @@ pub const NOP_AFTER: Duration = Duration::from_secs(5);
 pub const SILENCE: Duration = Duration::from_secs(30);
 
 /// Most bytes that wait between two threads.
-const QUEUE: usize = 4 << 20;
+const QUEUE: usize = 1 << 20;
 /// How much is sealed and written at once, in bytes, and about how much is read.
 const BATCH: usize = 256 * 1024;
 

@@ -133,6 +133,12 @@ impl HelloReader {
         Self::default()
     }
 
+    /// The bytes that were pushed so far, of a hello that is not whole.
+    pub fn taken(&self) -> Vec<u8> {
+        let role = self.role.map(Role::byte);
+        role.into_iter().chain(self.id.iter().copied()).collect()
+    }
+
     /// Takes the next bytes of the connection.
     ///
     /// # Errors
@@ -185,6 +191,7 @@ mod tests {
                 for cut in 0..bytes.len() {
                     let mut reader = HelloReader::new();
                     assert_eq!(reader.push(&bytes[..cut]), Ok(Progress::More));
+                    assert_eq!(reader.taken(), bytes[..cut]);
                     let rest = bytes.len() - cut;
                     let done = Progress::Done {
                         hello: hello(role, id),

@@ -58,6 +58,14 @@ impl ProxyReader {
         Self::default()
     }
 
+    /// As many bytes as were pushed so far, of a header that is not whole; those that tell nothing
+    /// here are zeros.
+    pub fn taken(&self) -> Vec<u8> {
+        let mut bytes = self.kept[..self.taken.min(self.kept.len())].to_vec();
+        bytes.resize(self.taken, 0);
+        bytes
+    }
+
     /// Takes the next bytes of the connection.
     ///
     /// # Errors

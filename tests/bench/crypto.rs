@@ -29,11 +29,15 @@ const TURN: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_millis(1);
 /// Bytes of the file that is hashed.
 const FILE_SIZE: usize = 512 << 20;
+/// What a row counts a second, and how many of them its figures are in.
+type Unit = (&'static str, f64);
+const GIGABYTES: Unit = ("GB/s", 1e9);
 
 /// Something of ours, beside the same thing of others.
 struct Row<'a> {
     what: &'a str,
-    /// Bytes a second, measured for one turn.
+    unit: Unit,
+    /// How much a second, measured for one turn.
     ours: Box<dyn Fn() -> f64 + 'a>,
     rival: Rival<'a>,
     /// The ratio to reach, where there is one.
@@ -43,7 +47,7 @@ struct Row<'a> {
 /// What a row is held against.
 struct Rival<'a> {
     name: &'a str,
-    /// Bytes a second, measured for one turn; `None` where the program is missing.
+    /// How much a second, measured for one turn; `None` where the program is missing.
     speed: Box<dyn Fn() -> Option<f64> + 'a>,
 }
 
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
     let rows = [
         Row {
             what: "seal, records of 64 KiB",
+            unit: GIGABYTES,
             ours: Box::new(|| {
                 let mut nonce = 0_u64;
                 speed(|text| {
@@ -67,6 +72,7 @@ fn main() -> ExitCode {
         },
         Row {
             what: "open, records of 64 KiB",
+            unit: GIGABYTES,
             ours: Box::new(|| {
                 let nonce = [0; aead::NONCE_SIZE];
                 let mut text = vec![0; SIZE];
@@ -84,6 +90,7 @@ fn main() -> ExitCode {
         },
         Row {
             what: "ChaCha20 alone",
+            unit: GIGABYTES,
             ours: Box::new(|| {
                 let cipher = ChaCha20::new(&[7; 32], &[0; 12]);
                 speed(|text| cipher.apply(1, text))
@@ -93,6 +100,7 @@ fn main() -> ExitCode {
         },
         Row {
             what: "Poly1305 alone",
+            unit: GIGABYTES,
             ours: Box::new(|| {
                 speed(|text| {
                     let mut tag = Poly1305::new(&[7; 32]);
@@ -108,6 +116,7 @@ fn main() -> ExitCode {
         },
         Row {
             what: "SHA-512",
+            unit: GIGABYTES,
             ours: Box::new(|| {
                 speed(|text| {
                     black_box(sha512(text));
@@ -118,6 +127,7 @@ fn main() -> ExitCode {
         },
         Row {
             what: "BLAKE3, a file",
+            unit: GIGABYTES,
             ours: Box::new(|| file.speed(hash_file)),
             rival: Rival {
                 name: "b3sum",
@@ -144,9 +154,11 @@ impl Row<'_> {
         let turns = (0..TURNS).map(|_| ((self.ours)(), (self.rival.speed)()));
         let (ours, theirs): (Vec<_>, Vec<_>) = turns.unzip();
         let ours = median(ours);
+        let (unit, scale) = self.unit;
+        let shown = |figure: f64| format!("{:6.2} {unit}", figure / scale);
         let Some(theirs) = theirs.into_iter().collect::<Option<Vec<_>>>().map(median) else {
             let name = self.rival.name;
-            println!("      {:<26}{} GB/s  ({name})", self.what, giga(ours));
+            println!("      {:<26}{}  ({name})", self.what, shown(ours));
             return true;
         };
         let ratio = ours / theirs;
@@ -156,11 +168,11 @@ impl Row<'_> {
             None => ("    ", String::new()),
         };
         println!(
-            "{verdict}  {:<26}{} GB/s  {} {} GB/s  ratio {ratio:.2}{limit}",
+            "{verdict}  {:<26}{}  {} {}  ratio {ratio:.2}{limit}",
             self.what,
-            giga(ours),
+            shown(ours),
             self.rival.name,
-            giga(theirs),
+            shown(theirs),
         );
         verdict != "FAIL"
     }
@@ -263,10 +275,6 @@ fn each(mut job: impl FnMut()) -> Duration {
         done += 1;
     }
     begun.elapsed() / done
-}
-
-fn giga(speed: f64) -> String {
-    format!("{:6.2}", speed / 1e9)
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

@@ -7,6 +7,7 @@ use crate::common::Relay;
 use crate::run::{End, end, has, listen, meeting, path, run};
 use crate::temp::TempDir;
 
+#[cfg(feature = "libc")]
 const SECRET: &str = "open-sesame-4711";
 
 /// A program on a terminal of its own, with a person that takes these steps.
@@ -31,6 +32,8 @@ fn last(end: &End) -> &str {
     end.told.lines().last().unwrap_or_default()
 }
 
+// Without the crate an echo cannot be turned off, nor the room on a disk be told.
+#[cfg(feature = "libc")]
 #[test]
 fn a_secret_that_is_asked_for_is_not_shown_and_the_terminal_is_as_it_was_however_it_ends() {
     if !has("python3", "terminal") {
@@ -109,6 +112,8 @@ fn offer(options: &[&str], steps: &[&str]) -> (End, End, TempDir) {
     (sent, end(receiver), to)
 }
 
+// Without the crate an echo cannot be turned off, nor the room on a disk be told.
+#[cfg(feature = "libc")]
 #[test]
 fn at_a_terminal_an_offer_that_no_secret_verifies_is_taken_only_after_a_yes() {
     if !has("python3", "terminal") {

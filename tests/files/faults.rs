@@ -1,8 +1,9 @@
 //! One of the three is killed, asked to end, or stopped, in the middle of the data.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
-use super::common::on_every_backend;
+use super::common::{on_every_backend, wait_until};
 use super::content;
 use super::crossing::{Held, names};
 use super::program::{End, number, signal};
@@ -57,6 +58,12 @@ fn when_the_relay_is_ended_both_lose_the_connection(backend: &str) {
     for (name, status) in [("KILL", KILLED), ("TERM", 0), ("INT", 0)] {
         let mut held = Held::start(backend, &[]);
         signal(&held.relay.child, name);
+        if status == 0 {
+            // The first lets the transfer go on.
+            let address = held.relay.address;
+            wait_until("nobody listens", || TcpStream::connect(address).is_err());
+            signal(&held.relay.child, name);
+        }
         held.gate.open();
         assert_lost(&held.receiver.end());
         assert_lost(&held.sender.end());

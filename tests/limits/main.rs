@@ -23,6 +23,24 @@ on_every_backend! {
     a_source_that_misses_often_waits_for_its_answers
     a_pair_moves_at_the_rate_that_it_is_given_and_arrives_whole
     the_pairs_of_one_source_share_its_rate
+    who_left_before_its_turn_keeps_nobody_from_it
+}
+
+fn who_left_before_its_turn_keeps_nobody_from_it(backend: &str) {
+    let relay = Relay::start(backend, &["--max-connections", "1"]);
+    let first = relay.listener(b"first");
+    for number in 0..20 {
+        let id = format!("left {number}");
+        let mut listener = relay.connect();
+        listener.write_all(&hello(b'T', id.as_bytes())).unwrap();
+    }
+    let mut caller = relay.connect();
+    caller.write_all(&hello(b'C', b"nobody")).unwrap();
+    let begin = Instant::now();
+    drop(first);
+    assert_eq!(read_to_end(&mut caller), b"X");
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 /// A relay for both families, or `None` where there is no IPv6.

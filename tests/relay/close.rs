@@ -92,6 +92,9 @@ const MEGABYTE: usize = 1_000_000;
 /// More than the kernel holds for the relay behind a peer that does not read, so that a part of it
 /// has arrived at the relay and is unread there.
 const LONG: usize = 8_400_000;
+/// How many of them are read at a time to let the relay go on, and how long it has not gone on then.
+const STEP: usize = 262_144;
+const STUCK: Duration = Duration::from_millis(40);
 
 /// A pair of which either the listener or the caller is the first.
 fn pair(relay: &Relay, caller_first: bool) -> (TcpStream, TcpStream) {
@@ -280,14 +283,22 @@ fn hand_over(first: &TcpStream, last: &TcpStream, pattern: &Pattern, end: bool) 
                 first.shutdown(Shutdown::Write).unwrap();
             }
         });
-        let taken =
-            || sender.is_finished() && unacknowledged(first).is_none_or(|waiting| waiting == 0);
+        // Read is only when the relay cannot go on: on a busy machine it may be slow, and who read on
+        // would leave nothing under way.
+        let (mut before, mut since) = (None, Instant::now());
         wait_until("the relay has taken all", || {
-            if taken() {
+            let waiting = unacknowledged(first);
+            // The table misses a connection now and then, when others come and go as it is read.
+            if sender.is_finished() && waiting == Some(0) {
                 return true;
             }
-            pattern.expect(last, read, (read + 65_536).min(LONG));
-            read = (read + 65_536).min(LONG);
+            if waiting.is_none() || before != waiting {
+                (before, since) = (waiting, Instant::now());
+            } else if since.elapsed() > STUCK {
+                let next = (read + STEP).min(LONG);
+                pattern.expect(last, read, next);
+                (read, since) = (next, Instant::now());
+            }
             false
         });
     });

@@ -106,7 +106,7 @@ fn quiet_leaves_only_the_listening_line(backend: &str) {
 
 fn sigint_and_sigterm_end_it_with_0(backend: &str) {
     for signal in ["INT", "TERM"] {
-        let mut relay = Relay::start(backend, &[]);
+        let mut relay = Relay::start(backend, &["--drain", "0"]);
         let mut pair = relay.pair(b"alice");
         let waiting = relay.listener(b"bob");
         let kill = format!("kill -{signal} {}", relay.child.id());

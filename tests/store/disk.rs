@@ -47,7 +47,7 @@ fn a_file_for_which_there_is_no_space_is_refused_at_once() {
     let outcome = send(&place(small.path()), &all, usize::MAX);
     let refusal = &outcome.refused[&0];
     if cfg!(feature = "libc") {
-        assert!(outcome.wanted.get(&0).is_none());
+        assert!(!outcome.wanted.contains_key(&0));
         assert!(refusal.error.to_string().contains("make space"));
     }
     assert_eq!(refusal.why, RefusalReason::NoSpace);

@@ -1,5 +1,6 @@
 //! Version 2 through the real relay: every kind of thing that is sent, and every kind of end.
 
+#[expect(dead_code, reason = "the tests of the relay use more of it")]
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/end.rs"]
@@ -8,6 +9,7 @@ mod end;
 mod temp;
 
 mod crossing;
+mod kill;
 mod lies;
 mod pair;
 mod programs;

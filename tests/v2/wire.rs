@@ -77,11 +77,6 @@ impl Wire {
         Self { address, shared }
     }
 
-    /// Cuts every connection.
-    pub(crate) fn cut(&self) {
-        self.shared.lock().cut();
-    }
-
     /// From now on it leads to another relay.
     pub(crate) fn lead_to(&self, relay: SocketAddr) {
         self.shared.lock().relay = relay;
@@ -95,11 +90,6 @@ impl Wire {
             .changed
             .wait_timeout_while(state, DEADLINE, |state| state.moved[way as usize] < bytes);
         !waited.expect("no panic").1.timed_out()
-    }
-
-    /// How many bytes went this way.
-    pub(crate) fn moved(&self, way: Way) -> u64 {
-        self.shared.lock().moved[way as usize]
     }
 
     /// The first of them.

@@ -30,31 +30,47 @@ impl Loop<'_> {
         if self.acceptor.watching {
             return;
         }
-        match self
-            .epoll
-            .add(self.shared.listener, LISTENER, Watch::Listener)
-        {
+        let Some(listener) = &self.listener else {
+            return;
+        };
+        match self.epoll.add(listener, LISTENER, Watch::Listener) {
             Ok(()) => self.acceptor.watching = true,
             // The kernel lacks memory: later it may not.
             Err(_) => self.arm(now + REST, Alarm::Accept),
         }
     }
 
+    /// Leaves new connections with the kernel until there is a listening socket again.
+    pub(super) fn stop_accepting(&mut self) {
+        self.stop_watching();
+        self.listener = None;
+    }
+
+    fn stop_watching(&mut self) {
+        let Some(listener) = &self.listener else {
+            return;
+        };
+        if self.acceptor.watching && self.epoll.remove(listener).is_ok() {
+            self.acceptor.watching = false;
+        }
+    }
+
     /// Leaves new connections with the kernel for a while. Watching on would spin: what cannot be
     /// taken stays ready.
     fn rest(&mut self, now: Instant) {
-        if self.acceptor.watching && self.epoll.remove(self.shared.listener).is_ok() {
-            self.acceptor.watching = false;
-        }
+        self.stop_watching();
         self.arm(now + REST, Alarm::Accept);
     }
 
     pub(super) fn accept(&mut self, now: Instant) {
+        let Some(listener) = self.listener.clone() else {
+            return;
+        };
         for _ in 0..BATCH {
             let Some(vacancy) = self.shared.places.reserve() else {
                 return self.rest(now);
             };
-            let accepted = self.shared.listener.accept();
+            let accepted = listener.accept();
             let error = match accepted
                 .and_then(|(stream, from)| stream.set_nonblocking(true).map(|()| (stream, from)))
             {

@@ -82,13 +82,23 @@ impl Loop<'_> {
         if let Err(refusal) = connection.place.listen() {
             return self.refuse(key, Some(&id), refusal, now);
         }
+        self.wait(key, id, true);
+    }
+
+    /// Puts a listener that has its place into the registry, and says so unless that is no news.
+    pub(super) fn wait(&mut self, key: Key, id: UserId, news: bool) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         connection.stage = Stage::Waiting(id.clone());
         // Logged under the lock: no caller's `matched` may come before it.
         let mut registry = self.shared.registry();
-        (self.shared.log)(&Event::Registered {
-            id: &id,
-            from: connection.from,
-        });
+        if news {
+            (self.shared.log)(&Event::Registered {
+                id: &id,
+                from: connection.from,
+            });
+        }
         registry.insert(
             id,
             Ticket {

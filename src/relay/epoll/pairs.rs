@@ -130,18 +130,24 @@ impl Loop<'_> {
             Verdict::Run(until) => until,
             Verdict::Deliver(_, until) => Some(until.min(now + DELIVERY)),
             Verdict::Close(reason) => return self.end(key, reason),
-            Verdict::Reset(reason) => {
-                for side in Side::BOTH {
-                    net::reset(streams.get(side));
-                }
-                return self.end(key, reason);
-            }
+            Verdict::Reset(reason) => return self.reset(key, reason),
         };
         let wake = wake.into_iter().chain(pair.carrier.rests_until()).min();
         if let Some(at) = wake.filter(|&at| pair.armed.is_none_or(|armed| at < armed)) {
             pair.armed = Some(at);
             self.arm(at, Alarm::Pair(key));
         }
+    }
+
+    /// Ends a pair so that neither side takes it for a clean end.
+    pub(super) fn reset(&mut self, key: Key, reason: Reason) {
+        let pair = self.pairs.get(key);
+        if let Some(streams) = pair.and_then(|pair| streams(&self.connections, pair)) {
+            for side in Side::BOTH {
+                net::reset(streams.get(side));
+            }
+        }
+        self.end(key, reason);
     }
 
     fn end(&mut self, key: Key, reason: Reason) {

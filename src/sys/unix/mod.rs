@@ -1,9 +1,12 @@
 //! Unix by way of the `libc` crate.
 
+pub mod bell;
 pub mod fs;
 pub mod given;
+pub mod handoff;
 pub mod net;
 pub mod random;
+pub mod service;
 pub mod signal;
 pub mod term;
 

@@ -1,9 +1,15 @@
 //! Windows: the standard library, and calls declared by hand where it has none.
 
+#[path = "../portable/bell.rs"]
+pub mod bell;
 pub mod fs;
 pub mod given;
+#[path = "../portable/handoff.rs"]
+pub mod handoff;
 pub mod net;
 pub mod random;
+#[path = "../portable/service.rs"]
+pub mod service;
 pub mod signal;
 pub mod term;
 

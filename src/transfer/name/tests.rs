@@ -2,6 +2,9 @@
 
 use super::*;
 
+#[path = "../../../tests/common/names.rs"]
+mod table;
+
 #[test]
 fn ordinary_names_pass_unchanged() {
     for name in [
@@ -195,4 +198,44 @@ fn a_longer_name_is_cut_in_front_of_its_extension_and_between_characters() {
     }
     let other = [&[0xc7; 40][..], b".txt"].concat();
     assert_eq!(fit_name(&other), [&[0xc7; 27][..], b".txt"].concat());
+}
+
+/// What a check says, in the words of the table.
+fn rule(result: Result<(), NameError>) -> Option<String> {
+    result.err().map(|error| format!("{error:?}"))
+}
+
+#[test]
+fn four_hundred_names_are_judged_by_their_rule_first_and_below_in_a_path() {
+    let table = table::table();
+    assert!(table.len() >= 400, "{} names", table.len());
+    for (name, expected) in &table {
+        let shown = String::from_utf8_lossy(name);
+        let first = rule(safe_name(name).map(drop));
+        match &first {
+            Some(rule) => assert!(
+                expected.is_some_and(|names| names.contains(rule)),
+                "{shown:?}: {rule}"
+            ),
+            None => assert_eq!(*expected, None, "{shown:?}"),
+        }
+        assert_eq!(rule(safe_path(&[name]).map(drop)), first, "{shown:?}");
+        let below = rule(safe_path(&[&b"a"[..], name, b"b"]).map(drop));
+        let is_dots = name.iter().all(|&byte| byte == b'.');
+        match first.as_deref() {
+            Some("LeadingDot") if is_dots => assert_eq!(below, first, "{shown:?}"),
+            Some("LeadingDot") => assert_eq!(below, None, "{shown:?}"),
+            _ => assert_eq!(below, first, "{shown:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_path_has_one_to_sixty_four_components_in_utf_8() {
+    let path = |depth| vec!["d"; depth];
+    assert_eq!(safe_path(&path(64)).map(|names| names.len()), Ok(64));
+    assert_eq!(safe_path(&path(65)), Err(NameError::Depth));
+    assert_eq!(safe_path(&path(0)), Err(NameError::Depth));
+    assert_eq!(safe_path(&[&b"a"[..], b"\xff"]), Err(NameError::NotUnicode));
+    assert_eq!(safe_path(&[b"\xc7\xd1"]), Err(NameError::NotUnicode));
 }

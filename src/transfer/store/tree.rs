@@ -26,9 +26,6 @@ const REMEMBERED: usize = 1024;
 /// How many folders are kept open for the next entry.
 const FOLDERS: usize = 8;
 
-/// Entries that were settled lately, and their hashes; the last one first.
-type Remembered = VecDeque<(u64, [u8; 32])>;
-
 /// A place that was found to exist, and what is under way there.
 ///
 /// One thread drives it, entry by entry and byte by byte. What it began it settles in its own time,
@@ -54,6 +51,9 @@ pub struct Tree {
     folders: Vec<(Vec<OsString>, Arc<Folder>)>,
     remembered: Arc<Mutex<Remembered>>,
 }
+
+/// Indexes and hashes of what was settled, the last one first.
+type Remembered = VecDeque<(u64, [u8; 32])>;
 
 #[derive(Debug)]
 enum TreeTarget {

@@ -40,12 +40,13 @@ impl Stream {
         }
         // Held over the read, so that what two readers get stays in order; the ring is free meanwhile.
         let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
-        let ring = self.lock();
-        if let Some(count) = ring.kept(position, buffer)? {
-            return Ok(count);
-        }
-        let most = ring.room().min(buffer.len() as u64);
-        drop(ring);
+        let most = {
+            let ring = self.lock();
+            if let Some(count) = ring.kept(position, buffer)? {
+                return Ok(count);
+            }
+            ring.room().min(buffer.len() as u64)
+        };
         let buffer = &mut buffer[..most as usize];
         loop {
             match input.read(buffer) {
