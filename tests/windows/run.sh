@@ -166,6 +166,12 @@ folder; check v2/to-windows same cross windows "$recv" "${with[@]}" -o "$folder"
     linux send_r "${with[@]}" "$source" ID
 folder; check v2/from-windows same cross linux recv_r "${with[@]}" -o "$folder" - ID -- \
     windows "$send" "${with[@]}" "$source" ID
+# There already: known by its size, and by its time as far as the file system keeps that.
+folder
+twice() {
+    cross "$@" && cross "$@" && grep -q 'there already' "$work/receiver"
+}
+check v2/to-windows-again twice windows "$recv" "${with[@]}" -v -o "$folder" - ID -- linux send_r "${with[@]}" "$source" ID
 folder; check v2/between-windows same cross windows "$recv" "${with[@]}" -o "$folder" - ID -- \
     windows "$send" "${with[@]}" "$source" ID
 
