@@ -23,13 +23,13 @@ cp include/p2pxfer.h "$out/include/"
 $tools-dlltool --input-def "$out/lib/p2pxfer.def" --output-lib "$out/lib/libp2pxfer.dll.a"
 
 # Two Rust archives in one program clash over symbols of the standard library, so ours keeps its own
-# local. The other objects are imports, and the compiler's own functions, which are looked for last.
+# local. The other objects are imports, and the compiler's own functions, which C's compiler has too.
 parts=$(mktemp -d "$TARGET/parts.XXXXXX")
 trap 'rm -rf "$parts"' EXIT
 (cd "$parts" && $tools-ar x "$built/libp2pxfer.a")
 $tools-objcopy "${symbols[@]/#/--keep-global-symbol=}" --strip-debug "$parts"/p2pxfer.*.o
-# Whatever plug-in the archiver has may be older than the compiler, whose bitcode it need not read.
-$tools-ar rcs "$out/lib/libp2pxfer.a" "$parts"/*.o 2> >(grep -v 'bfd plugin' >&2 || true)
+rm "$parts"/compiler_builtins-*.o
+$tools-ar rcs "$out/lib/libp2pxfer.a" "$parts"/*.o
 
 # Windows' plain editors of old want both characters at the end of a line.
 for text in deploy/windows/README.txt LICENSE; do
