@@ -23,9 +23,9 @@ SYMBOLS = $(shell sed -n '/^ *[\/*]/d; s/.*\<\(p2pxfer_[a-z0-9_]*\)\x28.*/\1/p' 
 
 C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
-export DIST CC CXX CARGO CBINDGEN
+export DIST TARGET CC CXX CARGO CBINDGEN PYTHON
 
-.PHONY: all build examples demo test bench bench-crypto gates crash size layers header check-header man check-man fmt check-fmt lint vectors oracle ct clean help
+.PHONY: all build examples demo test bench bench-crypto gates crash size layers header check-header man check-man fmt check-fmt lint vectors oracle ct windows test-windows clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -142,6 +142,12 @@ ct: ## check under valgrind that no branch and no address depends on a secret
 	CARGO_PROFILE_BENCH_STRIP=none CARGO_PROFILE_BENCH_DEBUG=line-tables-only $(CARGO) bench --quiet --locked \
 		--config 'target."cfg(all())".runner = ["valgrind", "-q", "--error-limit=no", "--log-file=$(TARGET)/ct.log"]' \
 		--bench ct || { echo "valgrind's reports are in $(TARGET)/ct.log"; exit 1; }
+
+windows: ## build everything for 64-bit Windows, into target/dist/windows
+	@deploy/windows/build.sh
+
+test-windows: build windows ## run what `make windows` built under wine, against the relay of this system
+	@tests/windows/run.sh
 
 include deploy/install.mk
 

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::progress::{Counted, bytes};
-use crate::transfer::{EntryKind, Event, Item, Printable, Received, Report};
+use crate::transfer::{EntryKind, Event, Item, Printable, Received, Report, ShownPath};
 
 /// What it is about: the only thing that is sent or received, or all of several.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl Subject {
 
 fn place(received: &Received) -> String {
     let path = match &received.path {
-        Some(path) => Printable(path.as_os_str().as_encoded_bytes()).to_string(),
+        Some(path) => ShownPath(path).to_string(),
         None => "standard output".to_string(),
     };
     let kept = match received.renamed {

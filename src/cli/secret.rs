@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{self, UsageError};
 use crate::sys::{given, random, term};
-use crate::transfer::{Printable, Reason, SECRET_MAX, Secret, SecretError};
+use crate::transfer::{Printable, Reason, SECRET_MAX, Secret, SecretError, ShownPath};
 
 /// The variable of the environment that may hold a secret.
 pub(super) const VARIABLE: &str = "P2PXFER_SECRET";
@@ -230,7 +230,7 @@ fn secret(bytes: Vec<u8>, origin: &Origin) -> Result<Secret, Failure> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    let shown = Printable(path.as_os_str().as_encoded_bytes());
+    let shown = ShownPath(path);
     let failed = |error| Failure::File(format!("{shown}: {}", Reason(&error)));
     let file = File::open(path).map_err(failed)?;
     if given::others_may_read(&file).map_err(failed)? {

@@ -2,9 +2,9 @@
 //!
 //! # The contract
 //! A platform is a folder that gives the modules below; callers carry no `cfg` for them. `unix` uses
-//! the `libc` crate, `portable` the standard library alone: the latter serves Windows, and any Unix
-//! when the feature `libc` is off, and is tested on Linux too. Where `portable` can do less, the item
-//! says so.
+//! the `libc` crate, `windows` declares by hand what it calls, `portable` uses the standard library
+//! alone: that serves any Unix when the feature `libc` is off, and is tested on Linux too. Where a
+//! platform can do less, the item says so.
 //!
 //! | module | what it gives |
 //! |---|---|
@@ -28,8 +28,11 @@ mod file;
 #[cfg(all(unix, feature = "libc"))]
 #[path = "unix/mod.rs"]
 mod platform;
-#[cfg(not(all(unix, feature = "libc")))]
+#[cfg(all(unix, not(feature = "libc")))]
 #[path = "portable/mod.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows/mod.rs"]
 mod platform;
 
 #[cfg(all(target_os = "linux", feature = "libc"))]

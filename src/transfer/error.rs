@@ -307,16 +307,16 @@ impl fmt::Display for Error {
             Self::Checksum => f.write_str(
                 "the checksum differs: the data was damaged on its way and is dropped, send it again",
             ),
-            Self::File { path, error } => write!(f, "{}: {}", Shown(path), Reason(error)),
+            Self::File { path, error } => write!(f, "{}: {}", ShownPath(path), Reason(error)),
             Self::Empty { path } => write!(
                 f,
                 "{} is empty: version 1 of the protocol cannot carry a file of 0 bytes",
-                Shown(path)
+                ShownPath(path)
             ),
             Self::TooLarge { path, length } => write!(
                 f,
                 "{} has {length} bytes: version 1 of the protocol carries at most 2047 MiB, split it",
-                Shown(path)
+                ShownPath(path)
             ),
             Self::Malformed(error) => write!(f, "the peer broke the protocol: {error}"),
             Self::UnexpectedAnswer(byte) => write!(
@@ -374,7 +374,7 @@ impl fmt::Display for Error {
             Self::Changed { path } => write!(
                 f,
                 "{} changed while it was sent: send it again",
-                Shown(path)
+                ShownPath(path)
             ),
             Self::NotConfirmed(error) => write!(
                 f,
@@ -382,7 +382,7 @@ impl fmt::Display for Error {
                 Reason(error)
             ),
             Self::NoSpace { path } => {
-                write!(f, "{}: the disk is full: make room and try again", Shown(path))
+                write!(f, "{}: the disk is full: make room and try again", ShownPath(path))
             }
             Self::Truncated => f.write_str(
                 "the transfer was cut off before its end: what is complete is kept, try again for the rest",
@@ -457,12 +457,18 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-/// A path in a message.
-struct Shown<'a>(&'a Path);
+/// A path of this system in a message.
+#[derive(Clone, Copy, Debug)]
+pub struct ShownPath<'a>(pub &'a Path);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for ShownPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Printable(self.0.as_os_str().as_encoded_bytes()).fmt(f)
+        let shown = Printable(self.0.as_os_str().as_encoded_bytes());
+        if cfg!(not(windows)) {
+            return shown.fmt(f);
+        }
+        // There a backslash is no part of a name, so that one alone cannot be taken for an escape.
+        f.write_str(&shown.to_string().replace(r"\\", r"\"))
     }
 }
 

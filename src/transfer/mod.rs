@@ -21,7 +21,7 @@ pub mod v1;
 pub mod v2;
 
 pub use self::entry::{Entry, EntryKind, Item, Time};
-pub use self::error::{Cause, Error, Kind, Reason};
+pub use self::error::{Cause, Error, Kind, Reason, ShownPath};
 pub use self::event::{Event, Observer};
 pub use self::link::Link;
 pub use self::name::{DEPTH_MAX, Name, NameError, fit_name, safe_name, safe_path};

@@ -2,9 +2,12 @@
 
 mod entry;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{OsStr, OsString, c_int};
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, IntoRawFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{self, Component, Path, PathBuf};
 
 pub use self::entry::{boot_id, open_regular, sync_file_system};
@@ -30,15 +33,14 @@ impl Dir {
         Ok(Self { folder })
     }
 
-    /// Makes a file for writing, that nobody else may open where files have modes.
+    /// Makes a file for writing, that nobody else may open (mode 0600).
     ///
     /// # Errors
     /// `AlreadyExists` when the name is taken, be it by a symbolic link.
     pub fn create_private(&self, name: &OsStr) -> io::Result<File> {
         let mut options = OpenOptions::new();
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.write(true).create_new(true).open(self.at(name)?)
+        options.write(true).create_new(true).mode(0o600);
+        options.open(self.at(name)?)
     }
 
     /// An empty file without a name, with the permissions of one that a program makes in this folder
@@ -111,11 +113,7 @@ impl Dir {
 ///
 /// # Errors
 /// What the system says; the file is closed all the same.
-#[cfg(unix)]
 pub fn close(file: File) -> io::Result<()> {
-    use std::ffi::c_int;
-    use std::os::fd::IntoRawFd;
-
     // SAFETY: it is in every C library that Rust's own standard library links, with this type.
     unsafe extern "C" {
         fn close(descriptor: c_int) -> c_int;
@@ -127,23 +125,9 @@ pub fn close(file: File) -> io::Result<()> {
     }
 }
 
-/// Closes a file.
-///
-/// # Errors
-/// None on this platform.
-#[cfg(not(unix))]
-pub fn close(file: File) -> io::Result<()> {
-    drop(file);
-    Ok(())
-}
-
 /// Bytes from elsewhere as a file name of this system; `None` when it has no such names.
 pub fn file_name(bytes: &[u8]) -> Option<OsString> {
-    #[cfg(unix)]
-    let name = Some(std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec()));
-    #[cfg(not(unix))]
-    let name = std::str::from_utf8(bytes).ok().map(OsString::from);
-    name
+    Some(OsString::from_vec(bytes.to_vec()))
 }
 
 /// Standard output without a buffer.
@@ -151,36 +135,19 @@ pub fn file_name(bytes: &[u8]) -> Option<OsString> {
 /// # Errors
 /// When it is closed, or no descriptor can be had.
 pub fn stdout() -> io::Result<File> {
-    #[cfg(unix)]
-    let owned = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned()?;
-    #[cfg(windows)]
-    let owned = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned()?;
-    #[cfg(not(any(unix, windows)))]
-    return Err(io::ErrorKind::Unsupported.into());
-    #[cfg(any(unix, windows))]
-    {
-        let file = File::from(owned);
-        match stands_for_closed(&file)? {
-            true => Err(io::Error::other("is closed")),
-            false => Ok(file),
-        }
+    let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    match stands_for_closed(&file)? {
+        true => Err(io::Error::other("is closed")),
+        false => Ok(file),
     }
 }
 
 /// Whether the standard library put this in the place of a descriptor that was closed when the
 /// program began: that is `/dev/null`, open for reading too, which no shell's redirection is.
-#[cfg(unix)]
 fn stands_for_closed(mut file: &File) -> io::Result<bool> {
-    use std::io::Read;
-    use std::os::unix::fs::{FileTypeExt, MetadataExt};
     let metadata = file.metadata()?;
     let null = fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev());
     Ok(metadata.file_type().is_char_device() && null && file.read(&mut [0]).is_ok())
-}
-
-#[cfg(windows)]
-fn stands_for_closed(_: &File) -> io::Result<bool> {
-    Ok(false)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// A descriptor that the process was started with, by its number; the file is a copy. To be called
@@ -9,7 +10,6 @@ use std::path::Path;
 ///
 /// # Errors
 /// When there is none.
-#[cfg(unix)]
 pub fn inherited(number: u32) -> io::Result<File> {
     let number = i32::try_from(number).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: it is not -1, and is borrowed for one call, which says so when nothing is open there.
@@ -17,27 +17,14 @@ pub fn inherited(number: u32) -> io::Result<File> {
     Ok(File::from(descriptor.try_clone_to_owned()?))
 }
 
-/// Fails: descriptors have no numbers here.
-///
-/// # Errors
-/// Always.
-#[cfg(not(unix))]
-pub fn inherited(_: u32) -> io::Result<File> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Whether others than its owner may read or change a file, where files have modes. The standard
+/// Whether others than its owner may read or change a file. The standard
 /// library does not tell whose process this is, so files of others are judged too.
 ///
 /// # Errors
 /// When the system does not tell.
 pub fn others_may_read(file: &File) -> io::Result<bool> {
     let metadata = file.metadata()?;
-    #[cfg(unix)]
-    let open = std::os::unix::fs::MetadataExt::mode(&metadata) & 0o077 != 0;
-    #[cfg(not(unix))]
-    let open = false;
-    Ok(open && metadata.is_file())
+    Ok(metadata.is_file() && metadata.mode() & 0o077 != 0)
 }
 
 /// `None`: the standard library does not tell.

@@ -1,4 +1,4 @@
-//! The standard library alone.
+//! Unix by way of the standard library alone.
 
 pub mod bell;
 pub mod fs;

@@ -30,6 +30,7 @@ fn a_file_is_made_renamed_and_removed_and_nothing_is_replaced_or_reached_outside
         assert!(dir.rename_new(name("b"), name(outside)).is_err());
     }
     dir.remove(name("b")).unwrap();
+    drop(dir);
     // Nothing else is left, or this fails.
     std::fs::remove_dir(&path).unwrap();
 }

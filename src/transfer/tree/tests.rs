@@ -223,7 +223,9 @@ fn a_file_that_changes_before_or_while_it_is_sent_is_noticed() {
             fs::rename(&other, &path).unwrap();
         },
     ];
-    for change in changes {
+    // Windows lets nobody replace a file that is open.
+    let possible = changes.len() - usize::from(cfg!(windows));
+    for change in &changes[..possible] {
         restore();
         let found = only(&path);
         change();

@@ -53,14 +53,21 @@ impl Root {
                 ));
             }
         }
-        // The name that the user gave, when it is one.
-        let whole = fs::canonicalize(path)?;
-        let name = path.file_name().or(whole.file_name()).ok_or_else(|| {
-            io::Error::other("has no name to be sent under: send what is in it one by one")
-        })?;
-        let name = name.as_encoded_bytes().to_vec();
         let is_link = fs::symlink_metadata(path)?.is_symlink();
-        let path = if is_link { whole } else { path.to_path_buf() };
+        let given = path.file_name();
+        // Asked for only where it is needed: not every disk of Windows can tell.
+        let whole = (is_link || given.is_none()).then(|| fs::canonicalize(path));
+        let whole = whole.transpose()?;
+        // The name that the user gave, when it is one.
+        let name = given
+            .or(whole.as_deref().and_then(Path::file_name))
+            .ok_or_else(|| {
+                io::Error::other("has no name to be sent under: send what is in it one by one")
+            })?;
+        let name = name.as_encoded_bytes().to_vec();
+        let path = whole
+            .filter(|_| is_link)
+            .unwrap_or_else(|| path.to_path_buf());
         Ok(Self::Path { path, name, stat })
     }
 

@@ -1,11 +1,13 @@
 //! What is in a folder: looked at, opened and made without following a link, as far as the standard
 //! library can. It looks first and opens then: who exchanges a name in between on this machine can lead
-//! it elsewhere, which the `unix` platform rules out. Nor can it tell whose a file is, how many names it
-//! has on Windows, how much space is left, or which start of the machine this is.
+//! it elsewhere, which the `unix` platform rules out. Nor can it tell whose a file is, how much space is
+//! left, or which start of the machine this is.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{OsStr, OsString, c_int};
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -53,7 +55,7 @@ impl Dir {
     }
 
     /// Opens a file that is ours alone: regular, with this one name, and locked until it is closed.
-    /// Where files have modes, its mode is 0600, whatever it was.
+    /// Its mode is 0600, whatever it was.
     ///
     /// # Errors
     /// `WouldBlock` when another process has it, others with the reason when it is not such a file.
@@ -74,34 +76,23 @@ impl Dir {
             access,
             Access::CreateAppend | Access::ExistingAppend
         ));
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // Nobody else opens it while it is open here.
-        #[cfg(windows)]
-        std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 0);
-        let file = options.open(self.at(name)?).map_err(sharing)?;
+        let file = options.mode(0o600).open(self.at(name)?)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return wrong("is not a regular file: remove it");
         }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::{MetadataExt, PermissionsExt};
-            if metadata.nlink() > 1 {
-                return wrong("has a second name, a hard link: remove it");
-            }
-            lock(&file)?;
-            let opened = Some((metadata.dev(), metadata.ino()));
-            let now = self.stat(name)?.and_then(|stat| stat.identity);
-            if now != opened || (known.is_some() && known != opened) {
-                return Err(in_use());
-            }
-            if metadata.mode() & 0o7777 != 0o600 {
-                file.set_permissions(fs::Permissions::from_mode(0o600))?;
-            }
+        if metadata.nlink() > 1 {
+            return wrong("has a second name, a hard link: remove it");
         }
-        #[cfg(not(unix))]
-        let _ = known;
+        lock(&file)?;
+        let opened = Some((metadata.dev(), metadata.ino()));
+        let now = self.stat(name)?.and_then(|stat| stat.identity);
+        if now != opened || (known.is_some() && known != opened) {
+            return Err(in_use());
+        }
+        if metadata.mode() & 0o7777 != 0o600 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
         Ok(file)
     }
 
@@ -116,21 +107,17 @@ impl Dir {
     /// Sets when the folder was last changed.
     ///
     /// # Errors
-    /// What the system says; on Windows always.
+    /// What the system says.
     pub fn set_mtime(&self, time: SystemTime) -> io::Result<()> {
         File::open(&self.folder)?.set_times(fs::FileTimes::new().set_modified(time))
     }
 
-    /// The folder itself, open so that it can be synced; `None` where the system has no such opens:
-    /// Windows' file system writes names in order.
+    /// The folder itself, open so that it can be synced; never `None` here.
     ///
     /// # Errors
     /// `PermissionDenied` when the folder may not be listed, and what the system says.
     pub fn handle(&self) -> io::Result<Option<File>> {
-        match cfg!(unix) {
-            true => File::open(&self.folder).map(Some),
-            false => Ok(None),
-        }
+        File::open(&self.folder).map(Some)
     }
 
     /// How many bytes may still be written here: the standard library does not know.
@@ -165,21 +152,7 @@ pub fn boot_id() -> Option<[u8; 16]> {
     None
 }
 
-/// An error of an open, told as what it means.
-fn sharing(error: io::Error) -> io::Error {
-    /// `ERROR_SHARING_VIOLATION` of `winerror.h`.
-    const SHARING_VIOLATION: i32 = 32;
-    match error.raw_os_error() {
-        Some(SHARING_VIOLATION) if cfg!(windows) => in_use(),
-        _ => error,
-    }
-}
-
-#[cfg(unix)]
 fn lock(file: &File) -> io::Result<()> {
-    use std::ffi::c_int;
-    use std::os::fd::AsRawFd;
-
     /// The same on Linux, macOS and the BSDs.
     const LOCK_EX_NB: c_int = 2 | 4;
     // SAFETY: it is in every C library that Rust's own standard library links, with this type.
