@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use p2pxfer::crypto::blake3::{self, Hash};
 use p2pxfer::transfer::channel::{Channel, Opener, Sealer, frame};
-use p2pxfer::transfer::v2::{Receiving, Stream};
+use p2pxfer::transfer::v2::{Ended, Receiving, Stream};
 use p2pxfer::transfer::{Event, Place, Target};
 use p2pxfer::wire::v2::{Entry, FromReceiver, FromSender};
 
@@ -33,43 +33,53 @@ pub(crate) fn run(bytes: &[u8]) {
     symlink(&outside, inside.join("link")).expect("a link");
     symlink(outside.join("kept"), inside.join("kept (1)")).expect("a link");
 
-    let [sender, receiver] = channels();
-    let Channel {
-        mut sealer, opener, ..
-    } = sender;
-    let said = Said::by(&mut script, &mut sealer);
-    let stream = Scripted::new(&said, opener);
     let place = Place {
         target: Target::Path(inside.clone()),
         overwrite: false,
     };
     let mut job = Receiving::new(&place).expect("a folder");
-    let mut local = Vec::new();
-    let ended = job.run(&stream, receiver, &|_| true, &mut |event| {
-        if let Event::Finished {
-            local: Some(path), ..
-        } = event
-        {
-            local.push(path.to_path_buf());
+    let mut whole: BTreeSet<Hash> = BTreeSet::new();
+    // Lost and made anew, by a sender that need not go on where it was.
+    for _ in 0..=script.one_of(3) {
+        let [sender, receiver] = channels();
+        let Channel {
+            mut sealer, opener, ..
+        } = sender;
+        let said = Said::by(&mut script, &mut sealer);
+        whole.extend(&said.whole);
+        let stream = Scripted::new(&said, opener);
+        let mut told_wrong = None;
+        let ended = job.run(&stream, receiver, &|_| true, &mut |event| {
+            if let Event::Finished {
+                path,
+                local: Some(local),
+                ..
+            } = event
+            {
+                let name = path.rsplit(|&byte| byte == b'/').next().expect("a name");
+                let got = local.file_name().expect("a name").as_encoded_bytes();
+                let is_it = local.starts_with(&inside) && local.exists();
+                // A panic in here would leave the job's threads waiting.
+                if !is_it || !got.starts_with(stem(name)) {
+                    told_wrong = Some((path.to_vec(), local.to_path_buf()));
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(told_wrong, None, "told of as another one");
+        let heard = stream.heard.into_inner().expect("no panic");
+        let is_told = |hash: &Hash| *hash == [0; 32] || whole.contains(hash);
+        assert!(heard.committed.iter().all(is_told));
+        match ended {
+            Ok(()) => {
+                assert!(heard.is_over && said.ends, "an end without FINAL");
+                break;
+            }
+            Err(Ended::Lost { .. }) => {}
+            Err(Ended::Failed(_)) => break,
         }
-        ControlFlow::Continue(())
-    });
-    drop(job);
-    let heard = stream.heard.into_inner().expect("no panic");
-    if ended.is_ok() {
-        assert!(heard.is_over && said.ends, "an end without FINAL");
     }
-    assert!(
-        heard
-            .committed
-            .iter()
-            .all(|hash| *hash == [0; 32] || said.whole.contains(hash))
-    );
-    assert!(
-        local
-            .iter()
-            .all(|path| path.starts_with(&inside) && path.exists())
-    );
+    drop(job);
 
     let kept = |path: &std::path::Path| fs::read(path).expect("a file") == KEPT;
     assert!(kept(&inside.join("kept")) && kept(&outside.join("kept")));
@@ -83,11 +93,19 @@ pub(crate) fn run(bytes: &[u8]) {
         }
         assert!(metadata.is_file() && metadata.permissions().mode() & 0o7022 == 0);
         let found = fs::read(&path).expect("a file");
-        assert!(found == KEPT || said.whole.contains(&blake3::hash(&found)));
+        assert!(found == KEPT || whole.contains(&blake3::hash(&found)));
     }
 }
 
-/// What the sender says, sealed.
+/// What a number is put behind when the name is taken.
+fn stem(name: &[u8]) -> &[u8] {
+    match name.iter().rposition(|&byte| byte == b'.') {
+        Some(dot) if dot > 0 => &name[..dot],
+        _ => name,
+    }
+}
+
+/// What the sender says in one connection, sealed.
 struct Said {
     bytes: Vec<u8>,
     /// In front of FINAL everything has to be settled, which takes the receiver its time.
@@ -116,6 +134,8 @@ impl Said {
                     said.entry(script, next, kind);
                     next += 1;
                 }
+                // The end of the connection.
+                6 if script.byte() > 0xe0 => break,
                 6 if script.yes() => {
                     said.put(&FromSender::Last { entries: next });
                     said.before_final = said.bytes.len();
