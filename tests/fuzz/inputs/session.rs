@@ -322,7 +322,7 @@ impl Stream for Scripted<'_> {
             let due = |heard: &mut Heard| heard.settled < self.said.entries && !heard.is_shut;
             let waited = self
                 .changed
-                .wait_timeout_while(heard, Duration::from_millis(300), due);
+                .wait_timeout_while(heard, Duration::from_millis(50), due);
             heard = waited.expect("no panic").0;
         }
         let bytes = &self.said.bytes[heard.at..end];
