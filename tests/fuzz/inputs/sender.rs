@@ -97,7 +97,14 @@ pub(crate) fn run(bytes: &[u8]) {
                         assert!(machine.handle(FromReceiver::Nop).is_err());
                         return;
                     }
-                    Heard::Asked => assert!(accepted),
+                    Heard::Asked => {
+                        assert!(accepted);
+                        // Whether a stream still has these bytes shows when it is read.
+                        if let FromReceiver::Want { index, offset, .. } = record {
+                            let entry = open.get_mut(&index).expect("it is open");
+                            entry.sent = entry.sent.max(offset);
+                        }
+                    }
                     Heard::Nothing | Heard::Aborted { .. } => {}
                 }
             }
