@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST TARGET CC CXX CARGO CBINDGEN PYTHON
 
-.PHONY: all build examples demo test bench bench-crypto gates crash size layers header check-header man check-man fmt check-fmt lint vectors oracle ct fuzz windows test-windows clean help
+.PHONY: all build examples demo test bench bench-crypto bench-peers gates crash size layers header check-header man check-man fmt check-fmt lint vectors oracle ct fuzz windows test-windows clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -73,6 +73,14 @@ bench: ## measure against HAProxy, nginx, socat, and the design of 2013 (BENCH_A
 
 bench-crypto: ## measure the cryptography against OpenSSL and b3sum
 	$(CARGO) bench --quiet --locked --bench crypto
+
+# magic-wormhole comes from Python's packages, into an environment of its own.
+bench-peers: build ## measure version 2 against magic-wormhole, and small files against tar (BENCH_ARGS=--check)
+	@mkdir -p $(TARGET)/bench; \
+	peers=$(TARGET)/peers; \
+	[ -x $$peers/bin/wormhole ] || { $(PYTHON) -m venv $$peers && $$peers/bin/pip install --quiet \
+		magic-wormhole magic-wormhole-mailbox-server magic-wormhole-transit-relay; } || true; \
+	BENCH_ARGS="$(BENCH_ARGS)" $(PYTHON) tests/bench/peers.py $(DIST)/bin $(TARGET)/bench $$peers/bin
 
 gates: ## what the relay promises under load and attack, each figure against its limit (minutes)
 	$(CARGO) bench --profile relay --locked --bench gates
