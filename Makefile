@@ -10,9 +10,9 @@ CBINDGEN ?= cbindgen
 PYTHON ?= python3
 VECTORS ?= ../shared/vectors
 
-# The version of the workspace; the ABI is named after its first two numbers.
+# The version of the workspace; the ABI is named after its first number.
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-SONAME := libp2pxfer.so.$(basename $(VERSION))
+SONAME := libp2pxfer.so.$(firstword $(subst ., ,$(VERSION)))
 
 TARGET := $(abspath $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target))
 RELEASE := $(TARGET)/release
@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST TARGET CC CXX CARGO CBINDGEN PYTHON
 
-.PHONY: all build examples demo test bench bench-crypto gates crash size layers header check-header check-man fmt check-fmt lint vectors oracle ct windows test-windows clean help
+.PHONY: all build examples demo test bench bench-crypto gates crash size layers header check-header man check-man fmt check-fmt lint vectors oracle ct fuzz windows test-windows clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -99,13 +99,20 @@ check-header: ## check that include/p2pxfer.h is what ffi says
 
 check-man: ## check that the man pages have no mistake
 	@if ! command -v groff >/dev/null; then echo "SKIP man: groff not installed"; exit 0; fi; \
-	for page in doc/man/*.[18]; do \
+	for page in doc/man/*.[138]; do \
 		case "$$(head -n 1 "$$page")" in \
 		.so*) test -f "doc/man/$$(sed 's|.*/||' "$$page")" || { echo "$$page names no page"; exit 1; } ;; \
 		*) said=$$(groff -man -ww -Tascii -z "$$page" 2>&1); \
+			if command -v man >/dev/null; then said+=$$(man --warnings -E UTF-8 -l -Tutf8 -Z "$$page" 2>&1 >/dev/null); fi; \
 			test -z "$$said" || { printf '%s\n' "$$said"; exit 1; } ;; \
 		esac; \
-	done; echo "the man pages are right"
+	done; echo "the man pages are right"; \
+	command -v man >/dev/null || echo "SKIP man/warnings: man not installed"
+	@if ! command -v $(PYTHON) >/dev/null; then echo "SKIP man/header: $(PYTHON) not installed"; exit 0; fi; \
+	doc/man/from_header.py --check $(HEADER) doc/man && echo "section 3 says what $(HEADER) says"
+
+man: ## write section 3 of the manual, from the header
+	doc/man/from_header.py $(HEADER) doc/man
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all
@@ -128,6 +135,23 @@ vectors: ## replay the exchanges recorded in 2013, and run the vectors of Wychep
 oracle: ## compare the cryptography with that of others (ORACLE_ARGS="SEED COUNT")
 	$(CARGO) run --release --locked --manifest-path tests/oracle/Cargo.toml -- $(ORACLE_ARGS)
 
+# A workspace of its own, too. libFuzzer wants what only a nightly compiler gives without being told to.
+# Leaks are not looked for: a thread that has just ended still holds what the C library notes of it.
+# An input that breaks a promise belongs into tests/fuzz/found/TARGET/, where `make test` runs it.
+fuzz: ## search for inputs that break a promise (FUZZ_SECONDS=60 for each target, FUZZ_TARGETS="hello record")
+	@if ! $(CARGO) fuzz --version >/dev/null 2>&1; then echo "SKIP fuzz: cargo-fuzz not installed"; exit 0; fi; \
+	export RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(TARGET)/fuzz; \
+	$(CARGO) fuzz build --fuzz-dir tests/fuzz; \
+	mkdir -p $(TARGET)/fuzz/broken; \
+	for target in $(or $(FUZZ_TARGETS),$$($(CARGO) fuzz list --fuzz-dir tests/fuzz)); do \
+		echo "== $$target"; \
+		mkdir -p $(TARGET)/fuzz/corpus/$$target; \
+		found=tests/fuzz/found/$$target; [ -d $$found ] || found=; \
+		$(CARGO) fuzz run --fuzz-dir tests/fuzz $$target $(TARGET)/fuzz/corpus/$$target $$found -- \
+			-max_total_time=$(or $(FUZZ_SECONDS),60) -rss_limit_mb=2048 -timeout=20 -detect_leaks=0 \
+			-print_final_stats=1 -verbosity=0 -artifact_prefix=$(TARGET)/fuzz/broken/$$target-; \
+	done
+
 # As it ships, but with the names of its lines, for valgrind to say where.
 ct: ## check under valgrind that no branch and no address depends on a secret
 	@if ! command -v valgrind >/dev/null; then echo "SKIP ct: valgrind not installed"; exit 0; fi; \
@@ -141,6 +165,8 @@ windows: ## build everything for 64-bit Windows, into target/dist/windows
 
 test-windows: build windows ## run what `make windows` built under wine, against the relay of this system
 	@tests/windows/run.sh
+
+include deploy/install.mk
 
 clean: ## remove what was built
 	$(CARGO) clean

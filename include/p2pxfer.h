@@ -44,12 +44,12 @@
 #define P2PXFER_FOREVER 4294967295
 
 /**
- * The first number of this header's version.
+ * The first number of this header's version. A library of another one is no replacement.
  */
 #define P2PXFER_VERSION_MAJOR 0
 
 /**
- * The second number of this header's version. The ABI changes with it until the first is 1.
+ * The second number of this header's version. It grows when functions are added.
  */
 #define P2PXFER_VERSION_MINOR 10
 

@@ -32,6 +32,9 @@ step static tests/static.sh
 step demo tests/demo.sh
 step header make --no-print-directory check-header
 step man make --no-print-directory check-man
+step abi make --no-print-directory abi
+step install tests/install/run.sh
+step completions tests/install/completions.sh
 step size make --no-print-directory size
 
 printf '\n== summary\n'

@@ -2,9 +2,9 @@
 
 use std::ffi::{CStr, c_char};
 
-/// The first number of this header's version.
+/// The first number of this header's version. A library of another one is no replacement.
 pub const P2PXFER_VERSION_MAJOR: u32 = 0;
-/// The second number of this header's version. The ABI changes with it until the first is 1.
+/// The second number of this header's version. It grows when functions are added.
 pub const P2PXFER_VERSION_MINOR: u32 = 10;
 /// The third number of this header's version.
 pub const P2PXFER_VERSION_PATCH: u32 = 0;

@@ -101,7 +101,7 @@ pub fn receive(
         let mut connection = Meeting::new(endpoint, cancel, observer).listen()?;
         Event::Matched.tell(observer)?;
         match job.answer(&connection) {
-            Err(error @ Error::WrongSecret) => {
+            Err(error) if error.is_guess() => {
                 // Whoever guesses gets one guess a second.
                 cancel.pause(WRONG_SECRET[0]);
                 Err(error)
@@ -221,9 +221,11 @@ impl<'a> SendJob<'a> {
         observer: &mut Observer<'_>,
     ) -> Result<(Connection<'a>, Channel), Error> {
         let mut backoff = Backoff::new();
+        let [mut pause, longest] = WRONG_SECRET;
+        let mut at_least = Duration::ZERO;
         let mut error = None;
         loop {
-            let after = backoff.next()?;
+            let after = backoff.next()?.max(at_least);
             if window.left() <= after || self.cancel.is_cancelled() {
                 return Err(loss);
             }
@@ -236,7 +238,14 @@ impl<'a> SendJob<'a> {
             match self.call(observer) {
                 Ok(met) => return Ok(met),
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
-                Err(failed) => error = Some(failed),
+                Err(failed) => {
+                    // Who waits there in the receiver's place gets no more guesses than one who calls it.
+                    if failed.is_guess() {
+                        at_least = pause;
+                        pause = longest.min(pause * 2);
+                    }
+                    error = Some(failed);
+                }
             }
         }
     }
@@ -315,7 +324,7 @@ impl<'a> ReceiveJob<'a> {
             match self.listen(window.left(), observer) {
                 Ok(met) => return Ok(met),
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
-                Err(failed @ Error::WrongSecret) => {
+                Err(failed) if failed.is_guess() => {
                     after = pause;
                     pause = longest.min(pause * 2);
                     error = Some(failed);

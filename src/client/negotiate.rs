@@ -44,7 +44,7 @@ pub(super) fn call(
         match step {
             Step::More => {}
             Step::Send(bytes) => connection.write_all(&bytes).map_err(Error::Lost)?,
-            Step::Version1(_) => return Ok(Sender::Version1(buffer[0])),
+            Step::Version1(answer) => return Ok(Sender::Version1(answer)),
             Step::Refuse(bytes, error) => return Err(refuse(connection, &bytes, error)),
             Step::Done(bytes, channel) => {
                 connection.write_all(&bytes).map_err(Error::Lost)?;
@@ -65,13 +65,13 @@ pub(super) fn answer(
     let mut buffer = [0; 256];
     loop {
         let wanted = &mut buffer[..machine.wanted()];
-        let count = connection.read(wanted).map_err(Error::Lost)?;
-        if count == 0 {
-            return Err(match machine.got_refusal_only() {
-                true => Error::RefusedByRelay,
-                false => Error::ended(),
-            });
-        }
+        let read = connection.read(wanted).map_err(Error::Lost);
+        let count = match read {
+            Ok(0) if machine.got_refusal_only() => return Err(Error::RefusedByRelay),
+            Ok(0) | Err(_) if machine.guess_is_open() => return Err(Error::Unproven),
+            Ok(0) => return Err(Error::ended()),
+            read => read?,
+        };
         let (_, step) = machine.handle(&wanted[..count])?;
         match step {
             Step::More => {}

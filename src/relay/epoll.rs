@@ -10,6 +10,7 @@
 mod acceptor;
 mod carrier;
 mod greeter;
+mod haste;
 mod house;
 mod mailbox;
 mod pairs;

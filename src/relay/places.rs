@@ -169,13 +169,17 @@ impl Vacancy {
 impl Drop for Vacancy {
     fn drop(&mut self) {
         let mut state = self.places.state();
+        // Only then does the one who accepts wait; to notify nobody is a call to the kernel too.
+        let full = self.places.is_full(&state);
         state.taken -= 1;
         let last = state.taken == 0 && state.leaving;
         drop(state);
         if last {
             self.places.control.send(Command::Empty);
         }
-        self.places.freed.notify_one();
+        if full {
+            self.places.freed.notify_one();
+        }
     }
 }
 

@@ -294,6 +294,12 @@ impl Pump {
         Verdict::Run(until.into_iter().chain(self.unproved).min())
     }
 
+    /// Whether the end of `source` is all that is left of the pair, so that to close it passes that on.
+    #[cfg(all(target_os = "linux", feature = "libc"))]
+    pub(super) fn is_last_end(&self, source: Side) -> bool {
+        self.step(source) == Step::Finish && self.flows.get(source.other()).finished
+    }
+
     /// Bytes that `source` has had given to the other side.
     pub(super) fn given(&self, source: Side) -> u64 {
         self.flows.get(source).given
@@ -392,6 +398,20 @@ mod tests {
             play.end(second);
             assert_eq!(play.verdict(), Verdict::Close(Reason::Finished));
         }
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", feature = "libc"))]
+    fn the_last_end_is_the_one_behind_which_nothing_is_to_come() {
+        let mut play = Play::new(None);
+        play.pump.handle_end(Caller, play.now);
+        assert!(!play.pump.is_last_end(Caller));
+        play.pump.handle_finished(Caller, play.now);
+        play.pump.handle_read(Listener, 1, play.now);
+        play.pump.handle_end(Listener, play.now);
+        assert!(!play.pump.is_last_end(Listener));
+        play.pump.handle_written(Listener, 1, play.now);
+        assert!(play.pump.is_last_end(Listener));
     }
 
     #[test]

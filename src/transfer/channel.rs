@@ -6,8 +6,9 @@
 use std::ops::Range;
 
 use crate::crypto::aead::{Forged, KEY_SIZE, Key, NONCE_SIZE, TAG_SIZE};
-use crate::crypto::ct::{Secret, wipe};
+use crate::crypto::ct::Secret;
 use crate::crypto::hkdf;
+use crate::crypto::sha2::DIGEST_SIZE;
 use crate::wire::v2::BODY_MAX;
 
 /// Bytes of a record in front of its ciphertext.
@@ -59,45 +60,47 @@ pub fn try_frame<T, E>(
 
 /// One direction's key, and how many records it has had.
 struct Direction {
-    secret: Secret<64>,
+    secret: Secret<DIGEST_SIZE>,
     key: Key,
     records: u64,
+    rekey_after: u64,
 }
 
 impl Direction {
-    fn new(secret: [u8; 32]) -> Self {
-        let mut wide = Secret::zeroed();
-        wide.expose_mut()[..32].copy_from_slice(&secret);
+    fn new(secret: &Secret<KEY_SIZE>, rekey_after: u64) -> Self {
+        // HMAC pads a key with zeros to its block of 128 bytes, so the 32 bytes and the same with 32 zeros
+        // behind them are one key to it.
+        let mut padded = Secret::zeroed();
+        padded.expose_mut()[..KEY_SIZE].copy_from_slice(secret.expose());
         Self {
-            secret: wide,
-            key: secret.into(),
+            secret: padded,
+            key: secret.clone().into(),
             records: 0,
+            rekey_after,
         }
     }
 
-    /// The nonce of the next record: a counter that no rekey sets back.
+    /// The nonce of the next record: a counter that no rekey sets back, and that ends long before 2^64.
     fn next(&mut self) -> [u8; NONCE_SIZE] {
-        if self.records > 0 && self.records % REKEY_AFTER == 0 {
-            self.rekey();
+        if self.records > 0 && self.records % self.rekey_after == 0 {
+            let mut next = Secret::zeroed();
+            expand(&self.secret, &[b"rekey"], &mut next);
+            *self = Self {
+                records: self.records,
+                ..Self::new(&next, self.rekey_after)
+            };
         }
         let mut nonce = [0; NONCE_SIZE];
         nonce[4..].copy_from_slice(&self.records.to_le_bytes());
         self.records += 1;
         nonce
     }
+}
 
-    /// `k <- HKDF-Expand(k, "rekey", 32)`. HMAC pads a key with zeros to its block, so the 32 bytes and the
-    /// same with 32 zeros behind them are one key.
-    fn rekey(&mut self) {
-        let mut next = [0; KEY_SIZE];
-        let expanded = hkdf::expand(self.secret.expose(), &[b"rekey"], &mut next);
-        debug_assert!(expanded.is_ok());
-        *self = Self {
-            records: self.records,
-            ..Self::new(next)
-        };
-        wipe(&mut next);
-    }
+/// HKDF-Expand to the key of a direction.
+pub(super) fn expand(key: &Secret<DIGEST_SIZE>, info: &[&[u8]], out: &mut Secret<KEY_SIZE>) {
+    let expanded = hkdf::expand(key.expose(), info, out.expose_mut());
+    expanded.expect("32 bytes are fewer than 255 digests");
 }
 
 /// Seals what is sent.
@@ -105,8 +108,8 @@ pub struct Sealer(Direction);
 
 impl Sealer {
     /// With the key of this direction.
-    pub fn new(key: [u8; 32]) -> Self {
-        Self(Direction::new(key))
+    pub(super) fn new(key: &Secret<KEY_SIZE>) -> Self {
+        Self(Direction::new(key, REKEY_AFTER))
     }
 
     /// Seals every record of `frames`, which [`frame`] built. The order is that of the wire.
@@ -122,41 +125,54 @@ impl Sealer {
     }
 }
 
-/// Opens what is received.
-pub struct Opener(Direction);
+/// Opens what is received, up to the first record that was changed on its way.
+pub struct Opener(Option<Direction>);
 
 impl Opener {
     /// With the key of this direction.
-    pub fn new(key: [u8; 32]) -> Self {
-        Self(Direction::new(key))
+    pub(super) fn new(key: &Secret<KEY_SIZE>) -> Self {
+        Self(Some(Direction::new(key, REKEY_AFTER)))
     }
 
     /// Opens the record that `buffer` begins with, where it stands: how many bytes it takes, and where in
     /// them its plaintext is. `None` while it is not whole.
     ///
     /// # Errors
-    /// When it was changed on its way, or has a length that none has. Nothing after it can be opened.
+    /// When it was changed on its way, or has a length that none has, which is found as soon as the length is
+    /// there. The key is wiped then, and nothing after it opens: what was left out is never passed over.
     pub fn open(&mut self, buffer: &mut [u8]) -> Result<Option<(usize, Range<usize>)>, Forged> {
-        let Some((length, rest)) = buffer.split_first_chunk_mut::<LENGTH_SIZE>() else {
-            return Ok(None);
-        };
-        let size = size(length);
-        if !(TAG_SIZE + 1..=RECORD_MAX - LENGTH_SIZE).contains(&size) {
-            return Err(Forged);
+        let direction = self.0.as_mut().ok_or(Forged)?;
+        let opened = open(direction, buffer);
+        if opened.is_err() {
+            self.0 = None;
         }
-        let Some(record) = rest.get_mut(..size) else {
-            return Ok(None);
-        };
-        let Some((text, tag)) = record.split_last_chunk_mut::<TAG_SIZE>() else {
-            return Err(Forged);
-        };
-        let nonce = self.0.next();
-        self.0.key.open(&nonce, length, text, tag)?;
-        Ok(Some((
-            LENGTH_SIZE + size,
-            LENGTH_SIZE..LENGTH_SIZE + text.len(),
-        )))
+        opened
     }
+}
+
+fn open(
+    direction: &mut Direction,
+    buffer: &mut [u8],
+) -> Result<Option<(usize, Range<usize>)>, Forged> {
+    let Some((length, rest)) = buffer.split_first_chunk_mut::<LENGTH_SIZE>() else {
+        return Ok(None);
+    };
+    let size = size(length);
+    if !(TAG_SIZE + 1..=RECORD_MAX - LENGTH_SIZE).contains(&size) {
+        return Err(Forged);
+    }
+    let Some(record) = rest.get_mut(..size) else {
+        return Ok(None);
+    };
+    let Some((text, tag)) = record.split_last_chunk_mut::<TAG_SIZE>() else {
+        return Err(Forged);
+    };
+    let nonce = direction.next();
+    direction.key.open(&nonce, length, text, tag)?;
+    Ok(Some((
+        LENGTH_SIZE + size,
+        LENGTH_SIZE..LENGTH_SIZE + text.len(),
+    )))
 }
 
 fn size(length: &[u8; LENGTH_SIZE]) -> usize {
@@ -168,13 +184,48 @@ fn size(length: &[u8; LENGTH_SIZE]) -> usize {
 mod tests {
     use super::*;
 
-    fn sealed(texts: &[&[u8]]) -> Vec<u8> {
+    const KEY: [u8; KEY_SIZE] = [7; KEY_SIZE];
+
+    fn sealer() -> Sealer {
+        Sealer::new(&Secret::new(KEY))
+    }
+
+    fn opener() -> Opener {
+        Opener::new(&Secret::new(KEY))
+    }
+
+    fn sealed_by(sealer: &mut Sealer, texts: &[&[u8]]) -> Vec<u8> {
         let mut frames = Vec::new();
         for text in texts {
             frame(&mut frames, |out| out.extend_from_slice(text));
         }
-        Sealer::new([7; 32]).seal(&mut frames);
+        sealer.seal(&mut frames);
         frames
+    }
+
+    fn sealed(texts: &[&[u8]]) -> Vec<u8> {
+        sealed_by(&mut sealer(), texts)
+    }
+
+    /// The texts that can be opened when the bytes come in pieces of this size, and whether all could.
+    fn opened(bytes: &[u8], piece: usize) -> (Vec<Vec<u8>>, bool) {
+        let mut opener = opener();
+        let mut buffer = Vec::new();
+        let mut texts = Vec::new();
+        for piece in bytes.chunks(piece) {
+            buffer.extend_from_slice(piece);
+            loop {
+                match opener.open(&mut buffer) {
+                    Ok(Some((used, text))) => {
+                        texts.push(buffer[text].to_vec());
+                        buffer.drain(..used);
+                    }
+                    Ok(None) => break,
+                    Err(Forged) => return (texts, false),
+                }
+            }
+        }
+        (texts, buffer.is_empty())
     }
 
     #[test]
@@ -182,62 +233,114 @@ mod tests {
         let long = vec![9; 1 + BODY_MAX];
         let texts = [&b"a"[..], b"bcd", &long];
         let bytes = sealed(&texts);
-        let mut opener = Opener::new([7; 32]);
-        let mut buffer = Vec::new();
-        let mut opened = Vec::new();
-        for piece in bytes.chunks(11) {
-            buffer.extend_from_slice(piece);
-            while let Some((used, text)) = opener.open(&mut buffer).unwrap() {
-                opened.push(buffer[text].to_vec());
-                buffer.drain(..used);
-            }
+        for piece in [1, 2, 3, 11, 1000, bytes.len()] {
+            let (opened, whole) = opened(&bytes, piece);
+            assert_eq!(opened, texts);
+            assert!(whole);
         }
-        assert_eq!(opened, texts);
-        assert!(buffer.is_empty());
     }
 
     #[test]
-    fn a_record_that_is_changed_left_out_repeated_or_swapped_is_forged() {
-        let bytes = sealed(&[b"first", b"second"]);
-        let whole = sealed(&[b"first"]).len();
-        for index in 0..whole {
-            let mut bytes = bytes.clone();
-            bytes[index] ^= 1;
-            let mut opener = Opener::new([7; 32]);
-            // A longer length may ask for bytes that never come.
-            assert!(!matches!(opener.open(&mut bytes), Ok(Some(_))), "{index}");
+    fn of_a_stream_with_a_changed_bit_only_what_stood_before_it_opens() {
+        let texts = [&b"first"[..], b"second", b"third"];
+        let bytes = sealed(&texts);
+        let ends = [24, 49, 73];
+        assert_eq!(bytes.len(), ends[2]);
+        for bit in 0..8 * bytes.len() {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let before = ends.iter().filter(|&&end| end <= bit / 8).count();
+            let (opened, whole) = opened(&changed, 1000);
+            assert_eq!(opened, texts[..before], "bit {bit}");
+            assert!(!whole, "bit {bit}");
         }
-        assert!(
-            Opener::new([7; 32])
-                .open(&mut bytes[whole..].to_vec())
-                .is_err()
-        );
-        let mut opener = Opener::new([7; 32]);
-        assert!(opener.open(&mut bytes[..whole].to_vec()).is_ok());
-        assert!(opener.open(&mut bytes[..whole].to_vec()).is_err());
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_opens_up_to_its_last_whole_record() {
+        let texts = [&b"first"[..], b"second"];
+        let bytes = sealed(&texts);
+        let first = sealed(&texts[..1]).len();
+        for cut in 0..bytes.len() {
+            let (opened, _) = opened(&bytes[..cut], 1000);
+            assert_eq!(opened, texts[..usize::from(cut >= first)], "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_left_out_repeated_or_swapped_does_not_open() {
+        let all = sealed(&[b"one", b"two", b"six"]);
+        let [one, two, six] = [0, 1, 2].map(|index| &all[22 * index..22 * (index + 1)]);
+        for (order, good) in [
+            (vec![two, one], 0),
+            (vec![one, one, two], 1),
+            (vec![one, six, two], 1),
+            (vec![one, two, two], 2),
+        ] {
+            let (opened, whole) = opened(&order.concat(), 1000);
+            assert_eq!((opened.len(), whole), (good, false));
+        }
+    }
+
+    #[test]
+    fn after_a_changed_record_nothing_opens_not_even_a_good_one() {
+        let mut bytes = sealed(&[b"one", b"two"]);
+        bytes[10] ^= 1;
+        let mut opener = opener();
+        let (one, two) = bytes.split_at_mut(22);
+        assert_eq!(opener.open(one), Err(Forged));
+        one[10] ^= 1;
+        assert_eq!(opener.open(one), Err(Forged));
+        assert_eq!(opener.open(two), Err(Forged));
     }
 
     #[test]
     fn a_length_that_no_record_has_is_refused_before_its_bytes_come() {
-        for size in [0, TAG_SIZE, RECORD_MAX - LENGTH_SIZE + 1, 0x00ff_ffff] {
+        for size in [0, 1, TAG_SIZE, RECORD_MAX - LENGTH_SIZE + 1, 0x00ff_ffff] {
             let mut bytes = (size as u32).to_le_bytes();
-            assert!(Opener::new([7; 32]).open(&mut bytes[..3]).is_err());
+            assert_eq!(opener().open(&mut bytes[..3]), Err(Forged), "{size}");
+        }
+        for size in [TAG_SIZE + 1, RECORD_MAX - LENGTH_SIZE] {
+            let mut bytes = (size as u32).to_le_bytes();
+            assert_eq!(opener().open(&mut bytes[..3]), Ok(None), "{size}");
         }
     }
 
     #[test]
-    fn after_a_million_records_both_sides_go_on_with_the_next_key() {
-        let (mut sealer, mut opener) = (Sealer::new([7; 32]), Opener::new([7; 32]));
-        sealer.0.records = REKEY_AFTER - 1;
-        opener.0.records = REKEY_AFTER - 1;
-        for _ in 0..3 {
-            let mut frames = Vec::new();
-            frame(&mut frames, |out| out.push(1));
-            sealer.seal(&mut frames);
-            assert!(opener.open(&mut frames).unwrap().is_some());
+    fn the_key_changes_at_each_border_and_the_counter_goes_on() {
+        let mut sealer = Sealer(Direction::new(&Secret::new(KEY), 3));
+        let mut opener = Opener(Some(Direction::new(&Secret::new(KEY), 3)));
+        let mut key = Secret::new(KEY);
+        for record in 0_u64..10 {
+            if record > 0 && record % 3 == 0 {
+                // As the document has it, from the 32 bytes alone.
+                let mut mac = crate::crypto::hmac::HmacSha512::new(key.expose());
+                mac.update(b"rekey\x01");
+                key.expose_mut().copy_from_slice(&mac.finish()[..KEY_SIZE]);
+            }
+            let mut bytes = sealed_by(&mut sealer, &[b"text"]);
+            let (mut text, tag) = (bytes[3..7].to_vec(), bytes[7..].try_into().unwrap());
+            let mut nonce = [0; NONCE_SIZE];
+            nonce[4] = record as u8;
+            let by_hand = Key::from(key.clone());
+            assert_eq!(by_hand.open(&nonce, &bytes[..3], &mut text, tag), Ok(()));
+            assert_eq!(text, b"text", "record {record}");
+            let end = bytes.len();
+            assert_eq!(opener.open(&mut bytes), Ok(Some((end, 3..7))));
         }
-        assert_ne!(sealer.0.secret.expose()[..32], [7; 32]);
-        assert_eq!(sealer.0.records, REKEY_AFTER + 2);
+    }
+
+    #[test]
+    fn a_key_is_for_a_million_records_and_no_more() {
+        let (mut sealer, mut opener) = (sealer(), opener());
+        sealer.0.records = REKEY_AFTER - 1;
+        opener.0.as_mut().unwrap().records = REKEY_AFTER - 1;
+        for rekeyed in [false, true, true] {
+            let mut bytes = sealed_by(&mut sealer, &[b"text"]);
+            assert!(opener.open(&mut bytes).unwrap().is_some());
+            assert_eq!(sealer.0.secret.expose()[..KEY_SIZE] != KEY, rekeyed);
+        }
+        assert_eq!(sealer.0.records, (1 << 20) + 2);
     }
 
     #[test]

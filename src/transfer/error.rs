@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::name::NameError;
+use crate::wire::v2::RecordError;
 use crate::wire::{HeaderError, Printable};
 
 /// Why a file did not cross. The text is the message to the user.
@@ -80,6 +81,8 @@ pub enum Error {
     Cancelled,
     /// The peer's secret is another one, or somebody between the two changed what they said.
     WrongSecret,
+    /// The sender went away when it could have tried a secret, and before it proved that it has the right one.
+    Unproven,
     /// The peer has a secret and this side has none.
     SecretNeeded,
     /// This side has a secret and the peer has none.
@@ -127,6 +130,8 @@ pub enum Error {
     Truncated,
     /// What the peer said breaks the protocol.
     Broken(&'static str),
+    /// The peer sent a record that is none.
+    Record(RecordError),
     /// A sealed record was changed on its way.
     Tampered,
 }
@@ -205,12 +210,16 @@ impl Error {
             Self::RefusedByPeer | Self::Declined | Self::Skipped { .. } => Kind::Refused,
             Self::Checksum | Self::NotAccepted => Kind::Checksum,
             Self::File { .. } | Self::Empty { .. } | Self::TooLarge { .. } => Kind::File,
-            Self::Malformed(_) | Self::UnexpectedAnswer(_) | Self::Broken(_) | Self::Tampered => {
-                Kind::Protocol
-            }
+            Self::Malformed(_)
+            | Self::UnexpectedAnswer(_)
+            | Self::Broken(_)
+            | Self::Record(_)
+            | Self::Tampered => Kind::Protocol,
             Self::UnsafeName { .. } => Kind::UnsafeName,
             Self::Cancelled => Kind::Cancelled,
-            Self::WrongSecret | Self::SecretNeeded | Self::SecretMissing => Kind::Secret,
+            Self::WrongSecret | Self::Unproven | Self::SecretNeeded | Self::SecretMissing => {
+                Kind::Secret
+            }
             Self::Version1Only | Self::RefusedUnnamed | Self::NeedsVersion2 => Kind::Version,
             Self::Changed { .. } => Kind::Changed,
             Self::GivenUp { changed, .. } => match changed {
@@ -233,6 +242,11 @@ impl Error {
     /// Whether it says that no listener is there.
     pub(crate) fn is_nobody(&self) -> bool {
         matches!(self, Self::NobodyWaits | Self::NobodyFound { .. })
+    }
+
+    /// Whether the peer may have tried a secret, for which it has to wait before it tries the next.
+    pub(crate) fn is_guess(&self) -> bool {
+        matches!(self, Self::WrongSecret | Self::Unproven)
     }
 
     /// Why one of several relays was passed over.
@@ -319,6 +333,9 @@ impl fmt::Display for Error {
             Self::WrongSecret => f.write_str(
                 "the secrets differ, or somebody changed what the two sides said: check the secret on both and try again",
             ),
+            Self::Unproven => f.write_str(
+                "the sender went away before it proved that it has the secret: check the secret on both and try again",
+            ),
             Self::SecretNeeded => {
                 f.write_str("the peer has a secret and this side has none: give the same one here")
             }
@@ -374,6 +391,7 @@ impl fmt::Display for Error {
                 "what came was changed on its way: try again, over another relay if it stays so",
             ),
             Self::Broken(rule) => write!(f, "the peer broke the protocol: {rule}"),
+            Self::Record(error) => write!(f, "the peer broke the protocol: {error}"),
         }
     }
 }
@@ -386,6 +404,7 @@ impl std::error::Error for Error {
             | Self::Lost(error)
             | Self::NotConfirmed(error) => Some(error),
             Self::Malformed(error) => Some(error),
+            Self::Record(error) => Some(error),
             Self::UnsafeName { error, .. } => Some(error),
             _ => None,
         }
@@ -513,6 +532,7 @@ mod tests {
                 7,
             ),
             (Error::Malformed(HeaderError::LengthZero), Kind::Protocol, 8),
+            (Error::Record(RecordError::Empty), Kind::Protocol, 8),
             (Error::UnexpectedAnswer(b'?'), Kind::Protocol, 8),
             (
                 Error::UnsafeName {
@@ -524,6 +544,7 @@ mod tests {
             ),
             (Error::Cancelled, Kind::Cancelled, 10),
             (Error::WrongSecret, Kind::Secret, 11),
+            (Error::Unproven, Kind::Secret, 11),
             (Error::SecretNeeded, Kind::Secret, 11),
             (Error::SecretMissing, Kind::Secret, 11),
             (Error::Version1Only, Kind::Version, 12),

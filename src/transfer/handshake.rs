@@ -9,13 +9,14 @@
 //! ```
 //!
 //! Two machines without I/O, clock or randomness. They take bytes in any pieces and use none behind their
-//! message: what follows belongs to the records, or to version 1.
+//! message: what follows belongs to the records, or to version 1. Only a machine that has come to its end gives
+//! a [`Channel`].
 
-use super::channel::{Channel, Opener, Sealer};
+use super::channel::{self, Channel, Opener, Sealer};
 use super::error::Error;
 use super::secret::Secret;
-use crate::crypto::cpace::{self, Keys, SHARE_SIZE, TAG_SIZE};
-use crate::crypto::ct::wipe;
+use crate::crypto::cpace::{self, Degenerate, Keys, SHARE_SIZE, TAG_SIZE};
+use crate::crypto::ct::{self, wipe};
 use crate::crypto::hkdf;
 use crate::crypto::sha2::sha512;
 use crate::wire::v1::{HEADER_SIZE, Header};
@@ -27,15 +28,19 @@ pub const ENTROPY: usize = NONCE + 32;
 
 const NONCE: usize = 16;
 const LABEL: &[u8] = b"p2pxfer/2";
+/// Of a share that would make the key the same for every secret.
+const DEGENERATE: Error =
+    Error::Broken("a key share that no honest program sends: do not trust it");
 
-/// What is to be done next.
-pub enum Step {
+/// What is to be done next. `V` is what version 1 goes on with: the answer of a receiver, `'O'` or `'X'`, or the
+/// header of a sender.
+pub enum Step<V> {
     /// More bytes are awaited.
     More,
     /// These bytes are to be sent.
     Send(Vec<u8>),
-    /// Version 1 goes on: with the receiver's answer, which was not used; or with this header.
-    Version1([u8; HEADER_SIZE]),
+    /// Version 1 goes on.
+    Version1(V),
     /// These bytes are to be sent, and then it is over.
     Refuse(Vec<u8>, Error),
     /// These bytes are to be sent, and then the records begin.
@@ -104,15 +109,22 @@ impl Common {
     }
 
     /// The keys of S to R and of R to S, when all messages were noted.
-    fn keys(&self, keys: &Keys) -> [[u8; 32]; 2] {
+    fn keys(&self, keys: &Keys) -> [ct::Secret<32>; 2] {
         let prk = hkdf::extract(LABEL, keys.isk());
         let bound = sha512(&self.transcript);
         [&b"k_SR"[..], b"k_RS"].map(|label| {
-            let mut key = [0; 32];
-            let expanded = hkdf::expand(prk.expose(), &[label, &bound], &mut key);
-            debug_assert!(expanded.is_ok());
+            let mut key = ct::Secret::zeroed();
+            channel::expand(&prk, &[label, &bound], &mut key);
             key
         })
+    }
+
+    /// What a tag that is not right says.
+    fn other_session(&self) -> Error {
+        match self.verified() {
+            true => Error::WrongSecret,
+            false => Error::Tampered,
+        }
     }
 
     fn verified(&self) -> bool {
@@ -177,7 +189,7 @@ impl Initiator {
     ///
     /// # Errors
     /// Why there will be no transfer.
-    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step<u8>), Error> {
         match std::mem::replace(&mut self.state, Awaited::Nothing) {
             Awaited::Answer => self.answer(bytes),
             Awaited::Share(session) => self.share(session, bytes),
@@ -185,11 +197,11 @@ impl Initiator {
         }
     }
 
-    fn answer(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    fn answer(&mut self, bytes: &[u8]) -> Result<(usize, Step<u8>), Error> {
         if let (true, Some(&first)) = (self.common.partial.is_empty(), bytes.first()) {
             match first {
                 YES2 => {}
-                YES | NO if self.named => return Ok((0, Step::Version1([0; HEADER_SIZE]))),
+                YES | NO if self.named => return Ok((1, Step::Version1(first))),
                 YES => return Err(Error::Version1Only),
                 NO => return Err(Error::RefusedUnnamed),
                 byte => return Err(Error::UnexpectedAnswer(byte)),
@@ -218,26 +230,31 @@ impl Initiator {
         Ok((used, Step::Send(message)))
     }
 
-    fn share(&mut self, session: cpace::Initiator, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    fn share(
+        &mut self,
+        session: cpace::Initiator,
+        bytes: &[u8],
+    ) -> Result<(usize, Step<u8>), Error> {
         let (used, whole) = self.common.collect::<{ SHARE_SIZE + TAG_SIZE }>(bytes);
         let Some(message) = whole else {
             self.state = Awaited::Share(session);
             return Ok((used, Step::More));
         };
         let (yb, tb) = halves::<SHARE_SIZE, TAG_SIZE>(&message);
-        // So that the receiver does not have to guess why nothing comes.
-        let refuse = || Step::Refuse(vec![0; TAG_SIZE], Error::WrongSecret);
+        // A tag that is none, so that the receiver does not have to guess why nothing comes.
+        let refuse = |error| Ok((used, Step::Refuse(vec![0; TAG_SIZE], error)));
         let keys = match session.finish(&yb, &[]) {
             Ok(keys) if keys.confirms(&tb) => keys,
-            _ => return Ok((used, refuse())),
+            Ok(_) => return refuse(self.common.other_session()),
+            Err(Degenerate) => return refuse(DEGENERATE),
         };
         self.common.note(&message);
         let last = keys.own().to_vec();
         self.common.note(&last);
         let [to, from] = self.common.keys(&keys);
         let channel = Channel {
-            sealer: Sealer::new(to),
-            opener: Opener::new(from),
+            sealer: Sealer::new(&to),
+            opener: Opener::new(&from),
             verified: self.common.verified(),
         };
         Ok((used, Step::Done(last, channel)))
@@ -282,6 +299,12 @@ impl Responder {
         matches!(self.state, Asked::Header) && self.common.partial == [NO]
     }
 
+    /// Whether a sender that goes away now may have tried a secret: it has the tag to check its guess with, and
+    /// has proved nothing. Such an end has to cost it what a wrong tag would.
+    pub fn guess_is_open(&self) -> bool {
+        self.common.verified() && matches!(self.state, Asked::Confirmation(_))
+    }
+
     /// How many bytes to read next: no more than belong to the handshake.
     pub fn wanted(&self) -> usize {
         let whole = match self.state {
@@ -298,7 +321,7 @@ impl Responder {
     ///
     /// # Errors
     /// Why there will be no transfer.
-    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Step<[u8; HEADER_SIZE]>), Error> {
         match std::mem::replace(&mut self.state, Asked::Nothing) {
             Asked::Header => Ok(self.header(bytes)),
             Asked::Share => self.share(bytes),
@@ -307,7 +330,7 @@ impl Responder {
         }
     }
 
-    fn header(&mut self, bytes: &[u8]) -> (usize, Step) {
+    fn header(&mut self, bytes: &[u8]) -> (usize, Step<[u8; HEADER_SIZE]>) {
         let (used, whole) = self.common.collect::<HEADER_SIZE>(bytes);
         let Some(header) = whole else {
             self.state = Asked::Header;
@@ -317,7 +340,7 @@ impl Responder {
         let ours = self.common.prs.is_some();
         let Some(mark) = mark else {
             let step = match ours {
-                true => Step::Refuse(vec![NO], Error::SecretMissing),
+                true => Step::Refuse(vec![NO], Error::Version1Only),
                 false => Step::Version1(header),
             };
             return (used, step);
@@ -341,7 +364,7 @@ impl Responder {
         (used, step)
     }
 
-    fn share(&mut self, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    fn share(&mut self, bytes: &[u8]) -> Result<(usize, Step<[u8; HEADER_SIZE]>), Error> {
         let (used, whole) = self.common.collect::<{ NONCE + SHARE_SIZE }>(bytes);
         let Some(message) = whole else {
             self.state = Asked::Share;
@@ -351,7 +374,7 @@ impl Responder {
         let sid = [nonce, self.common.nonce].concat();
         let (prs, ci) = (self.common.prs(), self.common.ci());
         let answered = cpace::Responder::respond(prs, &ci, &sid, &ya, &[], &[], self.common.scalar);
-        let (keys, yb) = answered.map_err(|_| Error::WrongSecret)?;
+        let (keys, yb) = answered.map_err(|Degenerate| DEGENERATE)?;
         self.common.note(&message);
         let message = [&yb[..], keys.own()].concat();
         self.common.note(&message);
@@ -359,20 +382,24 @@ impl Responder {
         Ok((used, Step::Send(message)))
     }
 
-    fn confirmation(&mut self, keys: Keys, bytes: &[u8]) -> Result<(usize, Step), Error> {
+    fn confirmation(
+        &mut self,
+        keys: Keys,
+        bytes: &[u8],
+    ) -> Result<(usize, Step<[u8; HEADER_SIZE]>), Error> {
         let (used, whole) = self.common.collect::<TAG_SIZE>(bytes);
         let Some(message) = whole else {
             self.state = Asked::Confirmation(keys);
             return Ok((used, Step::More));
         };
         if !keys.confirms(&message) {
-            return Err(Error::WrongSecret);
+            return Err(self.common.other_session());
         }
         self.common.note(&message);
         let [from, to] = self.common.keys(&keys);
         let channel = Channel {
-            sealer: Sealer::new(to),
-            opener: Opener::new(from),
+            sealer: Sealer::new(&to),
+            opener: Opener::new(&from),
             verified: self.common.verified(),
         };
         Ok((used, Step::Done(Vec::new(), channel)))
@@ -388,194 +415,4 @@ fn halves<const A: usize, const B: usize>(message: &[u8]) -> ([u8; A], [u8; B]) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::crypto::aead::Forged;
-    use crate::transfer::channel::frame;
-
-    fn user() -> UserId {
-        UserId::new(b"alice").unwrap()
-    }
-
-    fn secret(text: &str) -> Option<Secret> {
-        (!text.is_empty()).then(|| Secret::new(text.into()).unwrap())
-    }
-
-    fn sides(sender: &str, receiver: &str) -> (Initiator, Responder, Vec<u8>) {
-        let header = Header::new(b"a", 3).unwrap();
-        let (initiator, first) = Initiator::new(
-            &user(),
-            secret(sender).as_ref(),
-            Some(&header),
-            [1; ENTROPY],
-        );
-        let responder = Responder::new(&user(), secret(receiver).as_ref(), false, [2; ENTROPY]);
-        (initiator, responder, first.to_vec())
-    }
-
-    type End = Result<Channel, Error>;
-
-    /// Lets the two speak until both have an end. `change` sees each message with its number and may
-    /// change it.
-    fn speak(
-        (mut initiator, mut responder, first): (Initiator, Responder, Vec<u8>),
-        piece: usize,
-        change: &mut dyn FnMut(usize, &mut Vec<u8>),
-    ) -> (Option<End>, Option<End>) {
-        let (mut at_sender, mut at_receiver) = (None, None);
-        let mut message = first;
-        for number in 0..5 {
-            change(number, &mut message);
-            let mut answer = Vec::new();
-            for bytes in message.chunks(piece) {
-                let (handled, end) = match number % 2 {
-                    0 => (responder.handle(bytes), &mut at_receiver),
-                    _ => (initiator.handle(bytes), &mut at_sender),
-                };
-                match handled {
-                    Ok((_, Step::More)) => {}
-                    Ok((_, Step::Send(bytes))) => answer = bytes,
-                    Ok((_, Step::Done(bytes, channel))) => {
-                        *end = Some(Ok(channel));
-                        answer = bytes;
-                    }
-                    Ok((_, Step::Refuse(bytes, error))) => {
-                        *end = Some(Err(error));
-                        answer = bytes;
-                    }
-                    Ok((_, Step::Version1(_))) => *end = Some(Err(Error::NeedsVersion2)),
-                    Err(error) => *end = Some(Err(error)),
-                }
-            }
-            if answer.is_empty() {
-                break;
-            }
-            message = answer;
-        }
-        (at_sender, at_receiver)
-    }
-
-    fn kept(_: usize, _: &mut Vec<u8>) {}
-
-    #[test]
-    fn with_the_same_secret_or_none_both_get_a_channel_whatever_the_pieces() {
-        for text in ["", "correct horse"] {
-            for piece in [1, 7, 48, 1000] {
-                let (sender, receiver) = speak(sides(text, text), piece, &mut kept);
-                let (mut sender, mut receiver) =
-                    (sender.unwrap().unwrap(), receiver.unwrap().unwrap());
-                assert_eq!(sender.verified, !text.is_empty());
-                assert_eq!(receiver.verified, !text.is_empty());
-                for (from, to) in [
-                    (&mut sender.sealer, &mut receiver.opener),
-                    (&mut receiver.sealer, &mut sender.opener),
-                ] {
-                    let mut record = Vec::new();
-                    frame(&mut record, |out| out.extend(b"text"));
-                    from.seal(&mut record);
-                    let (_, text) = to.open(&mut record).unwrap().unwrap();
-                    assert_eq!(&record[text], b"text");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_two_directions_have_different_keys() {
-        let (sender, _) = speak(sides("a", "a"), 1000, &mut kept);
-        let mut sender = sender.unwrap().unwrap();
-        let mut record = Vec::new();
-        frame(&mut record, |out| out.push(1));
-        sender.sealer.seal(&mut record);
-        assert_eq!(sender.opener.open(&mut record), Err(Forged));
-    }
-
-    #[test]
-    fn different_secrets_and_a_secret_on_one_side_are_told_to_both() {
-        let ends = |sender, receiver| {
-            let (sender, receiver) = speak(sides(sender, receiver), 1000, &mut kept);
-            (
-                sender.and_then(Result::err).unwrap(),
-                receiver.and_then(Result::err).unwrap(),
-            )
-        };
-        assert!(matches!(
-            ends("a", "b"),
-            (Error::WrongSecret, Error::WrongSecret)
-        ));
-        assert!(matches!(
-            ends("a", ""),
-            (Error::SecretMissing, Error::SecretNeeded)
-        ));
-        assert!(matches!(
-            ends("", "a"),
-            (Error::SecretNeeded, Error::SecretMissing)
-        ));
-    }
-
-    #[test]
-    fn no_bit_of_any_message_can_be_changed() {
-        for text in ["", "secret"] {
-            for (number, size) in [(0, 48), (1, 19), (2, 48), (3, 96), (4, 64)] {
-                for index in 0..size {
-                    let mut change = |at: usize, message: &mut Vec<u8>| {
-                        if at == number && message.len() == size {
-                            message[index] ^= 1;
-                        }
-                    };
-                    let (sender, receiver) = speak(sides(text, text), 1000, &mut change);
-                    let receiver_has = matches!(receiver, Some(Ok(_)));
-                    assert!(!receiver_has, "{text} M{number} byte {index}");
-                    // Of a changed M4 the sender hears later: no record of the receiver comes.
-                    assert!(
-                        number == 4 || !matches!(sender, Some(Ok(_))),
-                        "{text} M{number} byte {index}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_old_answer_goes_on_in_version_1_only_where_the_header_had_a_name() {
-        let answered = |text, byte| {
-            let (mut initiator, ..) = sides(text, "");
-            initiator.handle(&[byte])
-        };
-        for byte in [YES, NO] {
-            assert!(matches!(answered("", byte), Ok((0, Step::Version1(_)))));
-        }
-        assert!(matches!(answered("a", YES), Err(Error::Version1Only)));
-        assert!(matches!(answered("a", NO), Err(Error::RefusedUnnamed)));
-        assert!(matches!(
-            answered("", b'?'),
-            Err(Error::UnexpectedAnswer(b'?'))
-        ));
-    }
-
-    #[test]
-    fn an_unmarked_header_is_version_1_unless_there_is_a_secret() {
-        let header = Header::new(b"a", 3).unwrap().encode();
-        let mut open = Responder::new(&user(), None, false, [2; ENTROPY]);
-        assert!(matches!(
-            open.handle(&header),
-            Ok((HEADER_SIZE, Step::Version1(same))) if same == header
-        ));
-        let mut closed = Responder::new(&user(), secret("a").as_ref(), false, [2; ENTROPY]);
-        assert!(matches!(
-            closed.handle(&header),
-            Ok((_, Step::Refuse(bytes, Error::SecretMissing))) if bytes == [NO]
-        ));
-        let (_, _, marked) = sides("", "");
-        let mut old = Responder::new(&user(), None, true, [2; ENTROPY]);
-        assert!(matches!(old.handle(&marked), Ok((_, Step::Version1(_)))));
-    }
-
-    #[test]
-    fn no_byte_behind_a_message_is_used() {
-        let (_, mut responder, mut first) = sides("", "");
-        first.extend(b"more");
-        let (used, step) = responder.handle(&first).unwrap();
-        assert!(used == HEADER_SIZE && matches!(step, Step::Send(_)));
-    }
-}
+mod tests;

@@ -32,4 +32,5 @@ pub use self::store::{
     Committed, Decision, Finished, OnSettled, PartGuard, Place, Refusal, RefusalReason, Settled,
     Sink, Store, Stored, Target, Tree,
 };
+pub use crate::wire::v2::RecordError;
 pub use crate::wire::{HeaderError, IdError, Printable, UserId, misleads};

@@ -6,9 +6,9 @@
 
 mod produce;
 mod receive;
-mod receiver;
+pub mod receiver;
 mod send;
-mod sender;
+pub mod sender;
 mod session;
 
 use std::time::Duration;

@@ -63,8 +63,8 @@ pub(crate) fn turnover(route: &Route, pairs: usize) -> f64 {
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
-                for _ in 0..batches {
-                    use_up(route.connect_batch(BATCH)).expect("bytes both ways");
+                for ends in route.batches(BATCH, batches) {
+                    use_up(ends).expect("bytes both ways");
                 }
             });
         }
@@ -134,9 +134,11 @@ pub(crate) fn grow(route: &Route, rest: Rest, most: usize) -> Vec<Growth> {
                 Rest::Listeners => waiting.extend(route.listen()),
                 Rest::Pairs => {
                     // A caller that comes before its listener is known is answered late.
-                    let mut ends = route.connect_batch(BATCH.min(count + 1 - held.len()));
-                    exchange(&mut ends).expect("bytes both ways");
-                    held.extend(ends);
+                    let missing = BATCH.min(count + 1 - held.len());
+                    for mut ends in route.batches(missing, 1) {
+                        exchange(&mut ends).expect("bytes both ways");
+                        held.extend(ends);
+                    }
                 }
             }
         }

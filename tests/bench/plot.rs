@@ -81,7 +81,7 @@ fn text(findings: &Findings, picture: &Path) -> String {
     ] {
         let mut lines = Vec::new();
         for (_, name, growth) in findings.growths.iter().filter(|(of, ..)| *of == rest) {
-            let block = format!("${rest:?}{name}");
+            let block = format!("${rest:?}{}", lines.len());
             let _ = writeln!(text, "{block} << EOD");
             // A step that cost nothing has no place on a logarithmic scale.
             for step in growth.iter().filter(|step| step.user > 0.0) {

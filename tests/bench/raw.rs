@@ -63,24 +63,15 @@ pub(crate) fn meet(port: u16, id: &str) -> Ends {
 
 /// A listener that waits.
 pub(crate) fn listen(port: u16, id: &str) -> TcpStream {
-    let mut listener = dial(port);
-    listener
-        .write_all(format!("T{id}$").as_bytes())
-        .expect("a hello");
-    listener
+    greet(dial(port), 'T', id)
 }
 
 /// A caller that has met its listener.
 pub(crate) fn call(port: u16, id: &str) -> TcpStream {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let mut caller = dial(port);
-        caller
-            .write_all(format!("C{id}$").as_bytes())
-            .expect("a hello");
-        let mut answer = [0];
-        caller.read_exact(&mut answer).expect("an answer");
-        if answer == *b"O" {
+        let mut caller = greet(dial(port), 'C', id);
+        if has_met(&mut caller) {
             return caller;
         }
         // The relay does not answer a listener, so only asking tells that it has read the hello.
@@ -88,12 +79,32 @@ pub(crate) fn call(port: u16, id: &str) -> TcpStream {
     }
 }
 
+/// Says what `stream` wants of the relay.
+pub(crate) fn greet(mut stream: TcpStream, role: char, id: &str) -> TcpStream {
+    stream
+        .write_all(format!("{role}{id}$").as_bytes())
+        .expect("a hello");
+    stream
+}
+
+/// Whether the relay's answer to a caller is that somebody waits.
+pub(crate) fn has_met(caller: &mut TcpStream) -> bool {
+    let mut answer = [0];
+    caller.read_exact(&mut answer).expect("an answer");
+    answer == *b"O"
+}
+
 /// A connection on which no read and no write blocks for good.
 pub(crate) fn dial(port: u16) -> TcpStream {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+    let stream = dial_plain(port);
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
     stream
+}
+
+/// A connection as it comes: options cost time.
+pub(crate) fn dial_plain(port: u16) -> TcpStream {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection")
 }
 
 fn drain(mut from: TcpStream, buffer: &mut [u8]) -> io::Result<u64> {

@@ -165,28 +165,15 @@ impl Route {
         }
     }
 
-    /// So many pairs of ends; for a proxy they belong together only as a whole. All of one kind are
-    /// opened before the first of the other is, so that none waits for its own.
-    pub(crate) fn connect_batch(&self, count: usize) -> Vec<Ends> {
-        match &self.kind {
-            Kind::Relay(relay, ids) => {
-                let listeners: Vec<_> = (0..count)
-                    .map(|_| {
-                        let id = next(ids);
-                        (raw::listen(relay.port(), &id), id)
-                    })
-                    .collect();
-                let meet = |(listener, id): (TcpStream, String)| {
-                    let caller = raw::call(relay.port(), &id);
-                    (listener, caller)
-                };
-                listeners.into_iter().map(meet).collect()
-            }
-            Kind::Proxy(proxy) => {
-                let clients: Vec<_> = (0..count).map(|_| raw::dial(proxy.port)).collect();
-                let accept = |client| (proxy.accept(), client);
-                clients.into_iter().map(accept).collect()
-            }
+    /// `count` batches of `size` pairs of ends; for a proxy those of a batch belong together only as a
+    /// whole. All of one kind are opened before the first of the other is, so that none waits for its
+    /// own.
+    pub(crate) fn batches(&self, size: usize, count: usize) -> Batches<'_> {
+        Batches {
+            route: self,
+            size,
+            count,
+            ahead: None,
         }
     }
 
@@ -212,6 +199,52 @@ impl Route {
         match &self.kind {
             Kind::Relay(relay, _) => relay.pid(),
             Kind::Proxy(proxy) => proxy.child.id(),
+        }
+    }
+}
+
+/// Batches of pairs of ends, made as they are taken.
+pub(crate) struct Batches<'a> {
+    route: &'a Route,
+    size: usize,
+    /// How many are to come.
+    count: usize,
+    /// The listeners of the next batch, which wait already: the relay does not answer a listener, and
+    /// a caller that came before it was registered would be refused.
+    ahead: Option<Vec<(TcpStream, String)>>,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Vec<Ends>;
+
+    fn next(&mut self) -> Option<Vec<Ends>> {
+        self.count = self.count.checked_sub(1)?;
+        let size = self.size;
+        match &self.route.kind {
+            Kind::Relay(relay, ids) => {
+                let port = relay.port();
+                let wait = || {
+                    let listener = |id: String| (raw::greet(raw::dial_plain(port), 'T', &id), id);
+                    (0..size).map(|_| listener(next(ids))).collect()
+                };
+                let waiting = self.ahead.take().unwrap_or_else(wait);
+                self.ahead = (self.count > 0).then(wait);
+                let call = |(_, id): &(_, String)| raw::greet(raw::dial_plain(port), 'C', id);
+                let callers: Vec<_> = waiting.iter().map(call).collect();
+                let meet = |((listener, id), mut caller): ((TcpStream, String), TcpStream)| {
+                    if raw::has_met(&mut caller) {
+                        (listener, caller)
+                    } else {
+                        (listener, raw::call(port, &id))
+                    }
+                };
+                Some(waiting.into_iter().zip(callers).map(meet).collect())
+            }
+            Kind::Proxy(proxy) => {
+                let clients: Vec<_> = (0..size).map(|_| raw::dial_plain(proxy.port)).collect();
+                let accept = |client| (proxy.accept(), client);
+                Some(clients.into_iter().map(accept).collect())
+            }
         }
     }
 }

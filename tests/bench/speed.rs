@@ -17,6 +17,8 @@ use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use contest::Rest;
 use findings::{Findings, Goal, Measure};
@@ -25,6 +27,7 @@ use route::Route;
 /// Descriptors that are no end of a pair, here or in the relay, which keeps a share for its pipes.
 const SPARE: usize = 2000;
 const MOST: usize = 10_000;
+const LONGEST: Duration = Duration::from_secs(3600);
 
 struct Options {
     check: bool,
@@ -45,6 +48,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // What hangs ends: not every read and write here has a time of its own.
+    thread::spawn(|| {
+        thread::sleep(LONGEST);
+        eprintln!("not done after {LONGEST:?}");
+        std::process::exit(1);
+    });
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     fs::create_dir_all(&out).expect("a folder for the results");
     let load = || fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -114,7 +123,9 @@ fn contestants(out: &Path, options: &Options) -> Vec<Route> {
     }
     routes.push(Route::ours("threads"));
     for program in &options.beside {
-        routes.push(Route::relay(Path::new(program), program.clone(), "epoll"));
+        let program = Path::new(program);
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        routes.push(Route::relay(program, name.into(), "epoll"));
     }
     let others = [
         ("haproxy", Route::haproxy(&folder)),

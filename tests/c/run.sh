@@ -101,9 +101,9 @@ declared() { sed -n '/^ *[\/*]/d; s/.*\<\(p2pxfer_[a-z0-9_]*\)(.*/\1/p' include/
 offered() { nm "$@" | awk '$2 ~ /^[A-Z]$/ { print $3 }' | sort -u; }
 same_symbols() { diff <(declared) <(offered "$@"); }
 names_itself() {
-    local major_minor
-    major_minor=$(sed -n 's/^version = "\([0-9]*\.[0-9]*\)\..*/\1/p' Cargo.toml | head -n 1)
-    readelf -d "$DIST/lib/libp2pxfer.so" | grep -F "soname: [libp2pxfer.so.$major_minor]"
+    local major
+    major=$(sed -n 's/^version = "\([0-9]*\)\..*/\1/p' Cargo.toml | head -n 1)
+    readelf -d "$DIST/lib/libp2pxfer.so" | grep -F "soname: [libp2pxfer.so.$major]"
 }
 
 # --- what the programs are made of

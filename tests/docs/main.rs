@@ -1,5 +1,7 @@
 //! What the documents name exists: the tests behind the quirks, the make targets of the README.
 
+mod example;
+
 use std::fs;
 use std::path::Path;
 
@@ -35,8 +37,8 @@ fn every_quirk_of_2013_names_tests_that_exist() {
         code(&root().join(folder), &mut all);
     }
     let protocol = text("doc/protocol.md");
-    let (_, quirks) = protocol.split_once("## 3. The quirks").unwrap();
-    let (quirks, _) = quirks.split_once("\n## ").unwrap();
+    let (_, quirks) = protocol.split_once("\n## 3. The quirks").unwrap();
+    let (quirks, _) = quirks.split_once("\n## 4. ").unwrap();
     let rows = quirks.lines().filter(|line| line.starts_with("| ")).skip(1);
     let mut named = 0;
     for row in rows {
@@ -54,8 +56,29 @@ fn every_quirk_of_2013_names_tests_that_exist() {
 }
 
 #[test]
+fn every_defence_against_a_lying_relay_names_tests_that_exist() {
+    let mut all = String::new();
+    for folder in ["src", "tests"] {
+        code(&root().join(folder), &mut all);
+    }
+    let defences = text("doc/security-tests.md");
+    let (_, lies) = defences.split_once("\n## A relay or a wire").unwrap();
+    let rows = lies.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut named = 0;
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        // A module, or what a user types, is not a test.
+        for test in quoted(tests).filter(|name| name.contains('_')) {
+            assert!(all.contains(&format!("fn {test}(")), "no test {test}");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "only {named} tests are named");
+}
+
+#[test]
 fn every_make_target_that_the_readme_names_exists() {
-    let makefile = text("Makefile");
+    let makefile = text("Makefile") + &text("deploy/install.mk");
     let readme = text("README.md");
     let mut named = 0;
     for line in readme.lines() {

@@ -9,5 +9,6 @@ mod temp;
 
 mod clients;
 mod exchange;
+mod marked;
 mod relay;
 mod relay_2013;

@@ -159,7 +159,7 @@ fn wait_ended(stream: &mut TcpStream) {
 }
 
 /// Makes the relay see everything that happens meanwhile at once.
-fn while_stopped(relay: &Relay, work: impl FnOnce()) {
+pub(crate) fn while_stopped(relay: &Relay, work: impl FnOnce()) {
     let signal = |name: &str| {
         let kill = format!("kill -{name} {}", relay.child.id());
         let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
@@ -287,9 +287,11 @@ fn hand_over(first: &TcpStream, last: &TcpStream, pattern: &Pattern, end: bool) 
         // would leave nothing under way.
         let (mut before, mut since) = (None, Instant::now());
         wait_until("the relay has taken all", || {
+            // Asked first: what is sent after the look into the table is not in its answer.
+            let finished = sender.is_finished();
             let waiting = unacknowledged(first);
             // The table misses a connection now and then, when others come and go as it is read.
-            if sender.is_finished() && waiting == Some(0) {
+            if finished && waiting == Some(0) {
                 return true;
             }
             if waiting.is_none() || before != waiting {

@@ -156,18 +156,46 @@ fn bad_usage_is_said_in_one_line_and_ends_it_with_2() {
         2,
         &["--bind", "nowhere at all"],
     );
-    for option in [
-        "--hello-timeout",
-        "--idle-timeout",
-        "--half-close",
-        "--max-connections",
-    ] {
-        for value in ["x", "-5", "1.5", "", "99999999999999999999"] {
-            assert_fails(&[option, value, "0"], 2, &[option, value]);
-        }
-        assert_fails(&["0", option], 2, &[option]);
-    }
     assert_fails(&["evil\x1b[2J"], 2, &["evil\\x1b[2J"]);
+}
+
+/// The options of the help text, and what the text calls the value of each that takes one.
+fn options() -> Vec<(String, Option<String>)> {
+    let help = run(&["--help"]).stdout;
+    let help = String::from_utf8(help).unwrap();
+    let lines = help.lines().filter_map(|line| line.strip_prefix("  --"));
+    lines
+        .map(|line| {
+            let mut words = line.splitn(2, ' ');
+            let option = format!("--{}", words.next().unwrap());
+            let value = words.next().and_then(|rest| rest.split_whitespace().next());
+            let value = value.filter(|value| value.starts_with(|c: char| c.is_ascii_uppercase()));
+            let text = value.filter(|value| value.chars().all(|c| !c.is_lowercase()));
+            (option, text.map(str::to_string))
+        })
+        .collect()
+}
+
+#[test]
+fn every_option_refuses_a_missing_a_negative_a_huge_and_a_senseless_value() {
+    let options = options();
+    let takers = options.iter().filter(|(_, value)| value.is_some()).count();
+    assert!(options.len() > 20 && takers > 15, "{options:?}");
+    for (option, value) in &options {
+        let Some(value) = value else {
+            assert_fails(&[&format!("{option}=5"), "0"], 2, &[option]);
+            continue;
+        };
+        assert_fails(&["0", option], 2, &[option]);
+        // Any name is a path, and one that leads nowhere is a failure, not wrong usage.
+        if value == "PATH" {
+            assert_fails(&[option, "/nowhere/at/all", "0"], 1, &["/nowhere/at/all"]);
+            continue;
+        }
+        for bad in ["x y", "-5", "1.5.1", "", "99999999999999999999"] {
+            assert_fails(&[option, bad, "0"], 2, &[option, bad]);
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod pairs;
 #[path = "../common/pattern.rs"]
 mod pattern;
 
+mod behind;
 mod close;
 mod command;
 mod hello;

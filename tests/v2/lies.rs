@@ -222,7 +222,8 @@ fn without_a_secret_a_lie_is_noticed_too() {
     );
     let (sender, receiver) = (Side::new(wire.address, ""), Side::new(relay.address, ""));
     let (sent, received) = both(&sender, &[path(&file)], &receiver, &folder(to.path()));
-    assert_eq!(sent.unwrap_err().kind(), Kind::Secret);
-    assert_eq!(received.unwrap_err().kind(), Kind::Secret);
+    // There is no secret that could be wrong.
+    assert_eq!(sent.unwrap_err().kind(), Kind::Protocol);
+    assert_eq!(received.unwrap_err().kind(), Kind::Protocol);
     assert!(names(to.path()).is_empty());
 }

@@ -9,6 +9,7 @@ mod end;
 mod temp;
 
 mod crossing;
+mod guesses;
 mod kill;
 mod lies;
 mod pair;

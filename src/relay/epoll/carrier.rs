@@ -1,39 +1,48 @@
 //! Moving a pair's bytes.
 //!
 //! Bulk goes from socket to socket inside the kernel: `splice(2)` into a borrowed pipe and out of
-//! it. What is shorter than the buffer is peeked at, sent on, and then discarded from the source,
-//! so that bytes are never held here: what the sink does not take stays with the source's kernel.
+//! it. What is shorter than the buffer is read and written at once. What the sink does not take of
+//! either is held in a pipe and given before more is read: a reader that stops costs kernel memory,
+//! which is bounded, and none of the relay's.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Instant;
 
+use super::haste::{Permit, Permits};
 use crate::io::PipePool;
 use crate::relay::pump::{Pump, Side, Sides, Step};
 use crate::relay::throttle::Throttle;
 use crate::sys::linux::epoll::Event;
-use crate::sys::linux::pipe::{Pipe, discard};
+use crate::sys::linux::pipe::Pipe;
 
 /// Up to so many bytes at once are copied, in bytes; more are spliced.
 const SHORT: usize = 16 << 10;
 /// How many bytes one splice moves at most, in bytes.
 const BULK: usize = 1 << 20;
 /// How many bytes a direction moves before the other pairs have their turn.
-const TURN: usize = 2 << 20;
+const TURN: u64 = 2 << 20;
+/// The same for one of the few that may fill the kernel's buffers: some 3 ms.
+const LONG_TURN: u64 = 8 << 20;
 
 /// What a loop lends to the pair whose turn it is.
 #[derive(Default)]
 pub(super) struct Tools {
     pipes: PipePool,
+    permits: Permits,
     buffer: Vec<u8>,
 }
 
 impl Tools {
     /// The buffer, made at its first use: a relay that nobody has called is small.
     pub(super) fn buffer(&mut self) -> &mut [u8] {
-        self.buffer.resize(SHORT, 0);
-        &mut self.buffer
+        made(&mut self.buffer)
     }
+}
+
+fn made(buffer: &mut Vec<u8>) -> &mut [u8] {
+    buffer.resize(SHORT, 0);
+    buffer
 }
 
 /// What a socket may be asked for without an answer of "not now"; forgotten at such an answer, and
@@ -66,14 +75,33 @@ impl Default for Ready {
     }
 }
 
+/// Bytes that were taken from a source and not yet given to its sink.
+enum Held {
+    /// Bulk, which never leaves the kernel, or the end of a short message.
+    Pipe(Pipe),
+    /// The end of a short message, where no pipe was left, or only one too small.
+    Bytes(Vec<u8>),
+}
+
+impl Held {
+    fn keep(rest: &[u8], pipes: &mut PipePool) -> Self {
+        match pipes.borrow() {
+            Ok(pipe) if pipe.keep(rest) => Self::Pipe(pipe),
+            _ => Self::Bytes(rest.to_vec()),
+        }
+    }
+}
+
 /// The two directions' bytes on their way.
 pub(super) struct Carrier {
     throttle: Throttle,
     /// A direction has used up what it may read until then.
     rests_until: Option<Instant>,
     ready: Sides<Ready>,
-    /// By source: the pipe that holds what was taken; there only while it holds something.
-    pipes: Sides<Option<Pipe>>,
+    /// By source: what was taken and not yet given, if anything.
+    held: Sides<Option<Held>>,
+    /// By source: leave to fill the sink's buffer.
+    permits: Sides<Option<Permit>>,
     /// By source: the last look found more than fits the buffer.
     bulk: Sides<bool>,
 }
@@ -84,7 +112,8 @@ impl Carrier {
             throttle,
             rests_until: None,
             ready: Sides::default(),
-            pipes: Sides::default(),
+            held: Sides::default(),
+            permits: Sides::default(),
             bulk: Sides::default(),
         }
     }
@@ -114,6 +143,8 @@ impl Carrier {
         let mut more = false;
         self.rests_until = None;
         for source in Side::BOTH {
+            let permit = self.permits.get_mut(source);
+            Permits::calm(permit, streams.get(source.other()), now);
             let mut flow = Flow {
                 carrier: self,
                 pump: &mut *pump,
@@ -141,7 +172,22 @@ struct Flow<'a> {
 impl Flow<'_> {
     fn run(&mut self) -> bool {
         let before = self.pump.given(self.source);
-        while self.pump.given(self.source) - before < TURN as u64 {
+        let turn = match self.carrier.permits.get(self.source) {
+            Some(_) => LONG_TURN,
+            None => TURN,
+        };
+        let more = self.take_turn(before + turn);
+        if self.pump.given(self.source) - before >= BULK as u64 {
+            let permit = self.carrier.permits.get_mut(self.source);
+            let sink = *self.streams.get(self.source.other());
+            self.tools.permits.flowing(permit, sink, self.now);
+        }
+        more
+    }
+
+    /// Goes on until so many bytes were given in all, or as long as it can; whether it could do more.
+    fn take_turn(&mut self, until: u64) -> bool {
+        while self.pump.given(self.source) < until {
             let going = match self.pump.step(self.source) {
                 Step::Read => self.read(),
                 Step::Write(held) => self.write(held),
@@ -193,7 +239,7 @@ impl Flow<'_> {
             }
             Ok(count) => {
                 *self.carrier.bulk.get_mut(self.source) = count > SHORT;
-                *self.carrier.pipes.get_mut(self.source) = Some(pipe);
+                *self.held() = Some(Held::Pipe(pipe));
                 self.carrier.throttle.spend(self.source, count as u64);
                 self.pump.handle_read(self.source, count as u64, self.now);
             }
@@ -205,19 +251,20 @@ impl Flow<'_> {
         true
     }
 
-    /// Peek, send, discard what was sent.
+    /// Reads what is short and writes it at once.
     fn copy(&mut self, most: usize) -> bool {
         if !self.to().write {
             return false;
         }
-        let (from, mut to) = (
+        let (mut from, mut to) = (
             *self.streams.get(self.source),
             *self.streams.get(self.source.other()),
         );
-        let buffer = self.tools.buffer();
+        let Tools { pipes, buffer, .. } = &mut *self.tools;
+        let buffer = made(buffer);
         let most = most.min(buffer.len());
-        let buffer = &mut buffer[..most];
-        let count = match from.peek(buffer) {
+        let read = from.read(&mut buffer[..most]);
+        let count = match read {
             Ok(0) => {
                 self.pump.handle_end(self.source, self.now);
                 return true;
@@ -225,55 +272,66 @@ impl Flow<'_> {
             Ok(count) => count,
             Err(error) => return self.read_failed(&error),
         };
-        let sent = match to.write(&buffer[..count]) {
-            Ok(sent) => sent,
-            Err(error) => return self.write_failed(&error),
-        };
-        match discard(from, sent) {
-            Ok(count) if count == sent => {}
-            // What was peeked at is there to be taken: a connection without it has broken.
-            Ok(_) => return self.read_failed(&io::ErrorKind::ConnectionReset.into()),
-            Err(error) => return self.read_failed(&error),
+        let written = to.write(&buffer[..count]);
+        let given = *written.as_ref().unwrap_or(&0);
+        if given < count {
+            *self.held() = Some(Held::keep(&buffer[given..count], pipes));
         }
-        self.carrier.throttle.spend(self.source, sent as u64);
-        self.pump.handle_read(self.source, sent as u64, self.now);
-        self.pump.handle_written(self.source, sent as u64, self.now);
+        self.carrier.throttle.spend(self.source, count as u64);
+        self.pump.handle_read(self.source, count as u64, self.now);
         *self.carrier.bulk.get_mut(self.source) = count == SHORT;
-        if sent < count {
-            self.to().write = false;
-        } else if count < most && self.from().is_plain() {
+        if count < most && self.from().is_plain() {
             self.from().read = false;
         }
-        true
+        self.written(written)
     }
 
-    fn write(&mut self, held: u64) -> bool {
+    /// Gives what is held.
+    fn write(&mut self, count: u64) -> bool {
         if !self.to().write {
             return false;
         }
-        let Some(pipe) = self.carrier.pipes.get_mut(self.source).take() else {
+        let Some(mut held) = self.held().take() else {
             return false;
         };
-        let most = usize::try_from(held).unwrap_or(usize::MAX);
-        match pipe.empty(*self.streams.get(self.source.other()), most) {
+        let mut to = *self.streams.get(self.source.other());
+        let written = match &held {
+            Held::Pipe(pipe) => pipe.empty(to, usize::try_from(count).unwrap_or(usize::MAX)),
+            Held::Bytes(bytes) => to.write(bytes),
+        };
+        let given = *written.as_ref().unwrap_or(&0);
+        if (given as u64) < count {
+            if let Held::Bytes(bytes) = &mut held {
+                bytes.drain(..given);
+            }
+            *self.held() = Some(held);
+        } else if let Held::Pipe(pipe) = held {
+            self.tools.pipes.give_back(pipe);
+        }
+        self.written(written)
+    }
+
+    /// Reports what became of a write; whether it is worth going on.
+    fn written(&mut self, written: io::Result<usize>) -> bool {
+        match written {
             Ok(count) => {
                 self.pump
                     .handle_written(self.source, count as u64, self.now);
-                if count as u64 == held {
-                    self.tools.pipes.give_back(pipe);
-                } else {
-                    *self.carrier.pipes.get_mut(self.source) = Some(pipe);
-                }
                 true
             }
-            Err(error) => {
-                *self.carrier.pipes.get_mut(self.source) = Some(pipe);
-                self.write_failed(&error)
-            }
+            Err(error) => self.write_failed(&error),
         }
     }
 
+    fn held(&mut self) -> &mut Option<Held> {
+        self.carrier.held.get_mut(self.source)
+    }
+
     fn finish(&mut self) -> bool {
+        if self.pump.is_last_end(self.source) {
+            self.pump.handle_finished(self.source, self.now);
+            return true;
+        }
         match self
             .streams
             .get(self.source.other())

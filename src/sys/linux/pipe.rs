@@ -1,7 +1,6 @@
 //! Moving bytes from socket to socket without touching them: `splice(2)` through a pipe.
 
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use super::count;
@@ -43,6 +42,19 @@ impl Pipe {
         splice(source, &self.write, most)
     }
 
+    /// Copies all of `bytes` into the pipe, which is empty, or nothing; whether it took them.
+    pub fn keep(&self, bytes: &[u8]) -> bool {
+        // SAFETY: no memory is passed; an empty pipe takes its capacity at once, or a part of more.
+        let capacity = unsafe { libc::fcntl(self.write.as_raw_fd(), libc::F_GETPIPE_SZ) };
+        if usize::try_from(capacity).is_ok_and(|capacity| bytes.len() > capacity) {
+            return false;
+        }
+        let (from, length) = (bytes.as_ptr().cast(), bytes.len());
+        // SAFETY: `bytes` is readable for its length.
+        let taken = unsafe { libc::write(self.write.as_raw_fd(), from, length) };
+        taken.unsigned_abs() == length && taken >= 0
+    }
+
     /// Gives up to `most` bytes out of the pipe to `sink`.
     ///
     /// # Errors
@@ -60,21 +72,10 @@ fn splice(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<usize> {
     count(unsafe { libc::splice(from, none, to, none, most, flags) })
 }
 
-/// Takes `most` bytes, which were peeked at before, off the front of what `stream` has received,
-/// without copying them (`MSG_TRUNC`, tcp(7)).
-///
-/// # Errors
-/// When the connection is broken.
-pub fn discard(stream: &TcpStream, most: usize) -> io::Result<usize> {
-    let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
-    // SAFETY: with MSG_TRUNC a TCP socket writes nothing to the buffer, which may then be null.
-    count(unsafe { libc::recv(stream.as_raw_fd(), std::ptr::null_mut(), most, flags) })
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     use super::*;
 
@@ -82,6 +83,18 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let caller = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         (caller, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn a_pipe_keeps_all_of_some_bytes_or_none() {
+        let (alice, mut bob) = couple();
+        let pipe = Pipe::new(4096).unwrap();
+        assert!(!pipe.keep(&[1; 4097]));
+        assert!(pipe.keep(b"hello"));
+        assert_eq!(pipe.empty(&alice, 100).unwrap(), 5);
+        let mut bytes = [0; 5];
+        bob.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"hello");
     }
 
     #[test]
@@ -103,16 +116,5 @@ mod tests {
         let mut bytes = Vec::new();
         bob.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, b"hello");
-    }
-
-    #[test]
-    fn discarded_bytes_are_the_ones_that_were_peeked_at() {
-        let (mut alice, mut source) = couple();
-        alice.write_all(b"abcdef").unwrap();
-        while source.peek(&mut [0; 8]).unwrap() < 6 {}
-        assert_eq!(discard(&source, 4).unwrap(), 4);
-        let mut rest = [0; 2];
-        source.read_exact(&mut rest).unwrap();
-        assert_eq!(&rest, b"ef");
     }
 }

@@ -12,6 +12,9 @@ use super::check;
 const BACKLOG: libc::c_int = 4096;
 /// How often a waiting connect asks whether to give up.
 const GIVE_UP_POLL: Duration = Duration::from_millis(50);
+/// How many bytes that it cannot send yet the kernel takes for a peer that is watched.
+#[cfg(target_os = "linux")]
+pub const UNSENT: usize = 128 << 10;
 
 /// A listening socket. On an unspecified IPv6 address it takes IPv4 connections too.
 ///
@@ -120,15 +123,25 @@ pub fn watch_peer(socket: &impl AsRawFd) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         const TCP_RTO_MAX_MS: libc::c_int = 44;
-        set_option(
-            socket,
-            libc::IPPROTO_TCP,
-            libc::TCP_NOTSENT_LOWAT,
-            128 << 10,
-        )?;
+        limit_unsent(socket, true)?;
         let _ = set_option(socket, libc::IPPROTO_TCP, TCP_RTO_MAX_MS, 10_000);
     }
     Ok(())
+}
+
+/// Has the kernel take no more of what it cannot send yet than [`UNSENT`], or as much as its send
+/// buffer may grow to. Whoever waits for room is woken (`TCP_NOTSENT_LOWAT`, tcp(7)).
+///
+/// # Errors
+/// When the system refuses.
+#[cfg(target_os = "linux")]
+pub fn limit_unsent(socket: &impl AsRawFd, limited: bool) -> io::Result<()> {
+    let most = if limited {
+        UNSENT as libc::c_int
+    } else {
+        libc::c_int::MAX
+    };
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, most)
 }
 
 /// For how long the peer has acknowledged nothing although it has something to acknowledge; `None`

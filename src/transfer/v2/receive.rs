@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::receiver::{Heard, Receiver};
 use super::session::{self, Batch, Ended, Stream, read_records};
-use super::{BATCH, Broken, QUEUE};
+use super::{BATCH, Broken, QUEUE, WINDOW};
 use crate::transfer::channel::{Channel, Opener, Sealer, frame};
 use crate::transfer::entry::{Entry, EntryKind};
 use crate::transfer::error::Error;
@@ -254,6 +254,11 @@ impl Receiving {
             verified,
         } = channel;
         self.connections += 1;
+        // What is not settled comes again, a window at most: of more nothing is remembered, however often a
+        // sender comes back.
+        if self.entries.len() > WINDOW {
+            self.entries.clear();
+        }
         self.report.verified = verified;
         self.report.reconnects = self.connections - 1;
         {
@@ -332,8 +337,7 @@ impl Receiving {
                 Next::Idle => session.flush()?,
                 Next::Batch(batch) => {
                     for plain in batch.iter() {
-                        let record = FromSender::decode(plain);
-                        let record = record.map_err(|_| Error::Broken("a record that is none"))?;
+                        let record = FromSender::decode(plain).map_err(Error::Record)?;
                         if self.record(session, record)? {
                             // The files are there, whether or not the sender hears of it.
                             if !stream.settle() {
@@ -435,10 +439,12 @@ impl Receiving {
     fn entry(&mut self, session: &mut Session<'_, '_>, entry: Entry) -> Result<(), Error> {
         let index = entry.index;
         let decision = self.tree.entry(&entry);
-        let known = self.entries.entry(index).or_insert_with(|| Known {
+        // Whatever it was in an earlier connection: what is told of it is what it is now.
+        let before = self.entries.remove(&index);
+        let known = self.entries.entry(index).or_insert(Known {
             entry,
             wanted: 0,
-            reached: 0,
+            reached: before.map_or(0, |known| known.reached),
             acknowledged: 0,
         });
         match decision {

@@ -383,7 +383,9 @@ impl Sending {
             if let Some(Err(_)) = &state.end {
                 let end = state.end.replace(Ok(()));
                 return match end {
-                    Some(Err(end @ (Error::EndedByPeer { .. } | Error::Broken(_)))) => end,
+                    Some(Err(
+                        end @ (Error::EndedByPeer { .. } | Error::Broken(_) | Error::Record(_)),
+                    )) => end,
                     _ => error,
                 };
             }
@@ -516,12 +518,16 @@ fn hear(shared: &Shared, stream: &dyn Stream, opener: &mut Opener) -> Result<(),
     let mut result = Ok(());
     read_records(stream, opener, 0, &mut |batch| {
         for plain in batch.iter() {
-            let record = FromReceiver::decode(plain).map_err(|_| Broken("a record that is none"));
             let mut state = shared.lock();
             if state.end.is_some() {
                 return None;
             }
-            let over = record.and_then(|record| state.hear(record));
+            let over = match FromReceiver::decode(plain) {
+                Ok(record) => state
+                    .hear(record)
+                    .map_err(|Broken(rule)| Error::Broken(rule)),
+                Err(error) => Err(Error::Record(error)),
+            };
             shared.changed.notify_all();
             shared.due.notify_all();
             match over {
@@ -530,8 +536,8 @@ fn hear(shared: &Shared, stream: &dyn Stream, opener: &mut Opener) -> Result<(),
                     result = end;
                     return None;
                 }
-                Err(Broken(rule)) => {
-                    result = Err(Error::Broken(rule));
+                Err(error) => {
+                    result = Err(error);
                     return None;
                 }
             }

@@ -133,7 +133,7 @@ pub(super) fn abort(stream: &dyn Stream, sealer: &mut Sealer, error: &Error) {
         Error::Lost(_) | Error::Truncated | Error::EndedByPeer { .. } => return,
         Error::Declined => 1,
         Error::NoSpace { .. } => 2,
-        Error::Broken(_) | Error::Tampered => 3,
+        Error::Broken(_) | Error::Record(_) | Error::Tampered => 3,
         Error::Cancelled => 4,
         Error::File { .. } => 5,
         _ => 6,

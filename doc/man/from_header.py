@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Writes the pages of section 3 from include/p2pxfer.h: one page for each group of functions.
+
+    from_header.py [--check] HEADER FOLDER
+
+With --check nothing is written, and a page that differs is an error. p2pxfer.3 is written by hand.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+# A page: what it is about, and its functions; the first one is its name.
+GROUPS = [
+    ("make and free a handle", ["new", "free"]),
+    ("settings for transfers", ["set_user_id", "set_host", "set_port", "set_connect_timeout",
+                                "set_idle_timeout", "set_wait", "set_progress",
+                                "set_output_folder", "set_overwrite"]),
+    ("send and receive files, and end a transfer", ["send_file", "recv_file", "received_path", "cancel"]),
+    ("what went wrong", ["last_error", "strerror"]),
+    ("the version of the library", ["version", "version_string"]),
+]
+# What else of the header a page shows: types and numbers.
+SHOWN = {"set_user_id": ["p2pxfer_progress", "P2PXFER_FOREVER"], "last_error": ["p2pxfer_status"],
+         "version": ["P2PXFER_VERSION"]}
+
+
+def main():
+    arguments = sys.argv[1:]
+    check = arguments[:1] == ["--check"]
+    header_path, folder = map(Path, arguments[check:])
+    header = header_path.read_text()
+    items = documented(header)
+    version = ".".join(re.search(rf"VERSION_{part} (\d+)", header)[1] for part in ("MAJOR", "MINOR", "PATCH"))
+    date = re.search(r"^\.TH \S+ \S+ (\S+)", (folder / "p2pxfer.3").read_text())[1]
+
+    functions = {name for name, (_, text) in items.items() if text.endswith(");") and "typedef" not in text}
+    grouped = [f"p2pxfer_{name}" for _, names in GROUPS for name in names]
+    if sorted(grouped) != sorted(functions):
+        wrong = sorted(set(grouped) ^ functions)
+        sys.exit(f"{sys.argv[0]}: GROUPS and the header differ, change GROUPS: {', '.join(wrong)}")
+
+    stale = []
+    for about, names in GROUPS:
+        path = folder / f"p2pxfer_{names[0]}.3"
+        text = page(about, names, items, version, date)
+        if check and (not path.exists() or path.read_text() != text):
+            stale.append(path.name)
+        elif not check:
+            path.write_text(text)
+    if stale:
+        sys.exit(f"not what the header says, run 'make man': {', '.join(stale)}")
+
+
+def documented(header):
+    """All that has a comment of its own: name to (paragraphs, code)."""
+    items = {}
+    for comment, code in re.findall(r"^/\*\*\n(.*?) \*/\n(.*?\n)(?=\n)", header, re.S | re.M):
+        lines = [line[3:] for line in comment.splitlines()]
+        # The preprocessor's lines are for C++.
+        code = "\n".join(line for line in code.splitlines() if not re.match(r"#(ifdef|endif|ifndef)|  : int32_t", line))
+        name = re.search(r"\bp2pxfer_\w+(?=\()|\(\*(\w+)\)|^enum (\w+)|^#define (\w+)|struct (\w+);|(\w+);$", code, re.M)
+        items[next(filter(None, name.groups()), name[0])] = ("\n".join(lines).split("\n\n"), code)
+    return items
+
+
+def page(about, names, items, version, date):
+    full = [f"p2pxfer_{name}" for name in names]
+    shown = [name for name in SHOWN.get(names[0], []) if name != "p2pxfer_status"]
+    out = [
+        '.\\" Made from include/p2pxfer.h by from_header.py; changes belong into ffi/.',
+        f'.TH {full[0].upper()} 3 {date} "p2pxfer {version}" "Library Functions"',
+        ".SH NAME",
+        f"{', '.join(full)} \\- {about}",
+        ".SH SYNOPSIS",
+        ".nf",
+        "#include <p2pxfer.h>",
+    ]
+    for name in shown + full:
+        out += [".PP", prototype(items[name][1])]
+    out += [".fi", ".PP", "Link with", ".BR \\-lp2pxfer .", ".SH DESCRIPTION"]
+    for name in full + shown:
+        paragraphs = items[name][0]
+        out += [f".SS {name}" + ("()" if name in full else "")]
+        out += prose(paragraphs)
+    if "p2pxfer_status" in SHOWN.get(names[0], []):
+        out += [".SH STATUSES"] + prose(items["p2pxfer_status"][0]) + statuses(items["p2pxfer_status"][1])
+    out += [".SH SEE ALSO", ".BR p2pxfer (3)"]
+    return "\n".join(out) + "\n"
+
+
+def prose(paragraphs):
+    out = []
+    for paragraph in paragraphs:
+        sentences = re.sub(r"(?<=[.:]) (?=[A-Z])", "\n", " ".join(paragraph.split()))
+        out += [".PP"] * bool(out) + [escape(line) for line in sentences.splitlines()]
+    return out
+
+
+def statuses(code):
+    out = []
+    for comment, name, number in re.findall(r"/\*\*\n(.*?)\*/\s*(\w+) = (-?\d+),", code, re.S):
+        text = " ".join(line.strip(" *") for line in comment.splitlines()).strip()
+        out += [".TP", f".BR {name} \" ({escape(number)})\"", escape(text)]
+    return out
+
+
+def prototype(code):
+    """A declaration on one line where it fits, and below each other where it does not."""
+    joined = escape(re.sub(r"\s+", " ", code.strip()))
+    if len(joined) <= 76 or "(" not in joined:
+        return joined
+    head, arguments = joined.split("(", 1) if "(*" not in joined else joined.rsplit("(", 1)
+    return head + "(" + arguments.replace(", ", ",\n        ")
+
+
+def escape(text):
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+    text = re.sub(r"`(\*?\w+)`", r"\\fI\1\\fP", text)
+    return "\\&" + text if text.startswith((".", "'")) else text
+
+
+main()

@@ -1,0 +1,7 @@
+//! See `inputs/name.rs`.
+#![no_main]
+
+#[path = "../inputs/mod.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::name::run(bytes));
