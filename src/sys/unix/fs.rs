@@ -189,6 +189,14 @@ pub fn close(file: File) -> io::Result<()> {
     Ok(())
 }
 
+/// Waits until a file is on the disk, with what is known of it.
+///
+/// # Errors
+/// What the system says.
+pub fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()
+}
+
 /// Bytes from elsewhere as a file name of this system; `None` when it has no such names.
 pub fn file_name(bytes: &[u8]) -> Option<OsString> {
     Some(OsString::from_vec(bytes.to_vec()))

@@ -207,12 +207,15 @@ impl Dir {
         Ok(file)
     }
 
-    /// Opens a regular file for reading.
+    /// Opens a regular file for reading; so that it can be synced, if it may be changed.
     ///
     /// # Errors
     /// Also when it is a link, or not regular.
     pub fn open_regular(&self, name: &OsStr) -> io::Result<File> {
-        open_regular(&self.at(name)?)
+        let path = self.at(name)?;
+        let mut options = OpenOptions::new();
+        options.read(true);
+        open_as(&path, options.clone().write(true)).or_else(|_| open_as(&path, &options))
     }
 
     /// Sets when the folder was last changed.
@@ -322,12 +325,16 @@ fn links(file: &File) -> io::Result<u32> {
 /// # Errors
 /// Also when it is a link, or not regular.
 pub fn open_regular(path: &Path) -> io::Result<File> {
+    open_as(path, OpenOptions::new().read(true))
+}
+
+fn open_as(path: &Path, options: &OpenOptions) -> io::Result<File> {
     let irregular = || io::Error::other("is not a regular file");
     // Looked at before the open, which would wait on a pipe.
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(irregular());
     }
-    let file = File::open(path)?;
+    let file = options.open(path)?;
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(irregular()),
@@ -354,6 +361,18 @@ pub fn boot_id() -> Option<[u8; 16]> {
 pub fn close(file: File) -> io::Result<()> {
     drop(file);
     Ok(())
+}
+
+/// Waits until a file is on the disk, with what is known of it; not for one that is open for reading
+/// only, which the system refuses.
+///
+/// # Errors
+/// What the system says.
+pub fn sync(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
 }
 
 /// Bytes from elsewhere as a file name of this system; `None` when they are not UTF-8.
@@ -406,6 +425,25 @@ mod windows_tests {
         drop(here);
         let all = fs::canonicalize(&root).unwrap();
         fs::remove_dir_all(all).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_may_only_be_read_is_opened_and_taken_for_synced() {
+        let root = std::env::temp_dir().join(format!("p2pxfer-read-{}", std::process::id()));
+        fs::create_dir(&root).unwrap();
+        let dir = Dir::open(&root).unwrap();
+        let at = root.join("a");
+        fs::write(&at, b"x").unwrap();
+        let open = || dir.open_regular(OsStr::new("a")).unwrap();
+        open().sync_all().unwrap();
+        for read_only in [true, false] {
+            let mut permissions = fs::metadata(&at).unwrap().permissions();
+            permissions.set_readonly(read_only);
+            fs::set_permissions(&at, permissions).unwrap();
+            sync(&open()).unwrap();
+        }
+        drop(dir);
+        fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]

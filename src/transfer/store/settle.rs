@@ -312,7 +312,7 @@ fn sync_data(batch: &[Ready]) -> Vec<Option<io::Error>> {
         match damaged {
             true => Some(io::Error::other("could not be written to the disk")),
             false if whole => None,
-            false => file.sync_all().err(),
+            false => system::sync(file).err(),
         }
     });
     failed.collect()
