@@ -1,10 +1,13 @@
-//! libp2pxfer: sending and receiving a file, for C.
+//! libp2pxfer: files and streams through a relay, for C.
 //!
 //! - `boundary`: what every call needs: no panic gets out, no NULL gets in, strings both ways
 //! - `version`: the version, as a macro and as functions
 //! - `status`: the codes and their texts
 //! - `handle`: the handle, its settings, its last error
-//! - `transfer`: the calls that move a file, and the one that stops them
+//! - `offer`: what a sender offers, for the callback that judges it
+//! - `options`: the settings of transfers alone
+//! - `transfer`: the calls that move files, and the one that stops them
+//! - `report`: what a transfer came to
 //!
 //! `include/p2pxfer.h` is made from these files; its head, with the rules that all calls share, stands
 //! in `cbindgen.toml`.
@@ -19,11 +22,17 @@
 
 mod boundary;
 mod handle;
+mod offer;
+mod options;
+mod report;
 mod status;
 mod transfer;
 mod version;
 
 pub use handle::*;
+pub use offer::*;
+pub use options::*;
+pub use report::*;
 pub use status::*;
 pub use transfer::*;
 pub use version::*;
