@@ -104,6 +104,51 @@ typedef uint32_t p2pxfer_offer_number;
 #endif // __cplusplus
 
 /**
+ * Numbers that a relay has, for p2pxfer_relay_get(). Those that count begin at 0 with the relay.
+ */
+enum p2pxfer_relay_number
+#ifdef __cplusplus
+  : uint32_t
+#endif // __cplusplus
+ {
+  /**
+   * Connections that are open.
+   */
+  P2PXFER_RELAY_CONNECTIONS = 1,
+  /**
+   * Listeners that wait.
+   */
+  P2PXFER_RELAY_LISTENERS = 2,
+  /**
+   * Pairs that run.
+   */
+  P2PXFER_RELAY_PAIRS = 3,
+  /**
+   * Connections that came, so far.
+   */
+  P2PXFER_RELAY_ACCEPTED = 4,
+  /**
+   * Connections that were refused, so far: nobody waited, it was no hello, or there were too many.
+   */
+  P2PXFER_RELAY_REFUSED = 5,
+  /**
+   * Callers that found a listener, so far.
+   */
+  P2PXFER_RELAY_MATCHES = 6,
+  /**
+   * Bytes from listeners that were given to callers, so far.
+   */
+  P2PXFER_RELAY_LISTENER_BYTES = 7,
+  /**
+   * Bytes from callers that were given to listeners, so far.
+   */
+  P2PXFER_RELAY_CALLER_BYTES = 8,
+};
+#ifndef __cplusplus
+typedef uint32_t p2pxfer_relay_number;
+#endif // __cplusplus
+
+/**
  * Numbers that a transfer comes to, for p2pxfer_report_get().
  */
 enum p2pxfer_report_number
@@ -268,6 +313,11 @@ typedef struct p2pxfer p2pxfer;
 typedef struct p2pxfer_offer p2pxfer_offer;
 
 /**
+ * A relay that runs in threads of its own.
+ */
+typedef struct p2pxfer_relay p2pxfer_relay;
+
+/**
  * Hears how a transfer goes, in the thread that runs it. `done` of `total` bytes were received, or,
  * for a sender, handed to the system to be sent; what the receiver had before counts as done. That all
  * were says nothing about what the receiver has, only P2PXFER_OK does. `total` is 0 while it is not
@@ -287,6 +337,20 @@ typedef int (*p2pxfer_progress)(void *user, uint64_t done, uint64_t total);
  * call is what p2pxfer_progress may, and p2pxfer_offer_...().
  */
 typedef int (*p2pxfer_accept)(void *user, const struct p2pxfer_offer *offer);
+
+#if !defined(_WIN32)
+/**
+ * A socket of the system's.
+ */
+typedef int p2pxfer_socket;
+#endif
+
+#if defined(_WIN32)
+/**
+ * A socket of the system's: a SOCKET.
+ */
+typedef ptrdiff_t p2pxfer_socket;
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -432,6 +496,33 @@ p2pxfer_status p2pxfer_set_version1_only(struct p2pxfer *handle, int version1_on
 p2pxfer_status p2pxfer_set_accept(struct p2pxfer *handle, p2pxfer_accept accept, void *user);
 
 /**
+ * Starts a relay that listens on `port`, 0 for a free one, of `address`, an IPv4 or IPv6 address of
+ * this machine without brackets, or NULL for all of them; puts it into `*out`, to be given back to
+ * p2pxfer_relay_stop(). It serves in threads of its own, in which no signal is handled, until then:
+ * at most 1,000 connections at once, 250 of them from one source, an IPv4 address or an IPv6 /56.
+ * P2PXFER_FAILED when the port is in use, the address is not this machine's, or there are no
+ * descriptors or threads.
+ */
+p2pxfer_status p2pxfer_relay_start(const char *address, uint32_t port, struct p2pxfer_relay **out);
+
+/**
+ * The TCP port that the relay listens on, or a negative p2pxfer_status. From any thread.
+ */
+int32_t p2pxfer_relay_port(const struct p2pxfer_relay *relay);
+
+/**
+ * Puts a number of the relay, one of p2pxfer_relay_number, into `*out`. From any thread.
+ */
+p2pxfer_status p2pxfer_relay_get(const struct p2pxfer_relay *relay, uint32_t number, uint64_t *out);
+
+/**
+ * Ends the relay, resets the pairs that run, waits until its threads are done, and frees it; NULL is
+ * fine. P2PXFER_FAILED when it had ended before, because the machine left it no way to go on; it is
+ * freed even so. No other thread may be inside a call on this relay.
+ */
+p2pxfer_status p2pxfer_relay_stop(struct p2pxfer_relay *relay);
+
+/**
  * Puts a number of what the last transfer on this handle came to, one of p2pxfer_report_number, into
  * `*out`. All are 0 when that was not brought to its end.
  */
@@ -472,6 +563,38 @@ int32_t p2pxfer_received_text(const struct p2pxfer *handle,
  * lives for ever. From any thread, at any time.
  */
 const char *p2pxfer_strerror(int32_t status);
+
+/**
+ * Calls whoever waits under the user id and puts a connected socket into `*out`, for any protocol.
+ * Blocks until somebody is there, as p2pxfer_set_wait() says. Whatever goes into the socket comes out
+ * of the other side's, and nothing else does. After shutdown() of one direction the other goes on.
+ *
+ * The socket is the caller's, to be closed with close(), or closesocket() on Windows; the handle and
+ * the library have forgotten it. It blocks, has no timeout, TCP_NODELAY set, and is not inherited by
+ * programs that are started. Nothing on the way encrypts it, so a handle that has a secret, or
+ * requires one, gets P2PXFER_BAD_ARGUMENT: run a protocol over it that sees to that. Writing to it
+ * when the other side is gone raises SIGPIPE, unless it is done by send() with MSG_NOSIGNAL.
+ */
+p2pxfer_status p2pxfer_dial(struct p2pxfer *handle,
+                            p2pxfer_socket *out);
+
+/**
+ * Waits under the user id until a caller has come and spoken, as long as p2pxfer_set_wait() says, and
+ * puts a connected socket into `*out`, from which what the caller said is still to be read. The relay
+ * does not tell when a caller comes: where the protocol has the listener speak first and its caller
+ * wait for that, take p2pxfer_register(). The socket is as that of p2pxfer_dial().
+ */
+p2pxfer_status p2pxfer_listen(struct p2pxfer *handle,
+                              p2pxfer_socket *out);
+
+/**
+ * Registers with the relay as the one who waits under the user id, and puts the socket into `*out`
+ * without waiting for a caller: for poll(). It is readable when a caller has spoken, or when the relay
+ * ended it; what is written before is kept for the caller. A relay that refuses says "X" and ends the
+ * stream. The socket is as that of p2pxfer_dial().
+ */
+p2pxfer_status p2pxfer_register(struct p2pxfer *handle,
+                                p2pxfer_socket *out);
 
 /**
  * Sends the file, or the folder with all that is in it, at `path` to whoever waits under the user

@@ -8,6 +8,8 @@
 //! - `options`: the settings of transfers alone
 //! - `transfer`: the calls that move files, and the one that stops them
 //! - `report`: what a transfer came to
+//! - `stream`: a connected socket through the relay
+//! - `relay`: a relay in the process
 //!
 //! `include/p2pxfer.h` is made from these files; its head, with the rules that all calls share, stands
 //! in `cbindgen.toml`.
@@ -24,15 +26,19 @@ mod boundary;
 mod handle;
 mod offer;
 mod options;
+mod relay;
 mod report;
 mod status;
+mod stream;
 mod transfer;
 mod version;
 
 pub use handle::*;
 pub use offer::*;
 pub use options::*;
+pub use relay::*;
 pub use report::*;
 pub use status::*;
+pub use stream::*;
 pub use transfer::*;
 pub use version::*;

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 patience=120 # seconds that a program may take, under valgrind too
 host=127.0.0.1
 warnings=(-Wall -Wextra -pedantic -Werror)
-tests=(version arguments status files version2 cancel busy signals)
+tests=(version arguments status files version2 stream relay cancel busy signals)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/p2pxfer-c.XXXXXX")
 relay='' receiver='' failures=0 turn=0
