@@ -43,10 +43,12 @@ build:
 	@$(MAKE) --silent --no-print-directory $(DIST)/lib/libp2pxfer.a
 
 # Two Rust archives in one program clash over symbols of the standard library, so ours keeps its own
-# local: one object, without what nothing of ours calls.
+# local: one object, without what nothing of ours calls. LLVM's bitcode, which an `ar` with an older LLVM
+# beside it would read in place of the symbols, stays out too.
 $(DIST)/lib/libp2pxfer.a: $(RELEASE)/libp2pxfer.a $(HEADER)
 	@ld -r --gc-sections --force-group-allocation $(addprefix -u ,$(SYMBOLS)) $< -o $@.whole.o
-	@objcopy $(addprefix --keep-global-symbol=,$(SYMBOLS)) --strip-debug $@.whole.o $@.o
+	@objcopy $(addprefix --keep-global-symbol=,$(SYMBOLS)) --strip-debug \
+		--remove-section=.llvmbc --remove-section=.llvmcmd $@.whole.o $@.o
 	@rm -f $@ $@.whole.o
 	@ar rcs $@ $@.o
 	@rm -f $@.o

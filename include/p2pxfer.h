@@ -1,11 +1,13 @@
 /*
- * libp2pxfer: two hosts that cannot reach each other meet at a relay, and a file crosses it.
+ * libp2pxfer: two hosts that cannot reach each other meet at a relay, and files, or any stream of
+ * bytes, cross it.
  *
  *     p2pxfer *handle;
  *     p2pxfer_new(&handle);
  *     p2pxfer_set_user_id(handle, "alice");
  *     p2pxfer_set_host(handle, "relay.example");
  *     p2pxfer_set_port(handle, 9000);
+ *     p2pxfer_set_secret(handle, (const uint8_t *)"lusab-babad", 11);
  *     if (p2pxfer_send_file(handle, "photo.jpg") != P2PXFER_OK)
  *         ...
  *     p2pxfer_free(handle);
@@ -15,8 +17,8 @@
  *
  * Handles: made by p2pxfer_new(), given back to p2pxfer_free(). A handle serves any number of
  * transfers, one after the other, and keeps its settings between them. It may move between
- * threads, but serves one call at a time: a call while another one runs, also from inside the
- * progress callback, is P2PXFER_BUSY and changes nothing. p2pxfer_cancel() alone may run beside
+ * threads, but serves one call at a time: a call while another one runs, also from inside a
+ * callback, is P2PXFER_BUSY and changes nothing. p2pxfer_cancel() alone may run beside
  * another call. Different handles have nothing to do with each other.
  *
  * Strings: they end with a NUL, and are copied: the caller keeps what it passes in and owns the
@@ -44,6 +46,11 @@
 #define P2PXFER_FOREVER 4294967295
 
 /**
+ * Longest secret, in bytes.
+ */
+#define P2PXFER_SECRET_MAX 1024
+
+/**
  * The first number of this header's version. A library of another one is no replacement.
  */
 #define P2PXFER_VERSION_MAJOR 0
@@ -64,8 +71,145 @@
 #define P2PXFER_VERSION (((P2PXFER_VERSION_MAJOR << 16) | (P2PXFER_VERSION_MINOR << 8)) | P2PXFER_VERSION_PATCH)
 
 /**
+ * Numbers that an offer has, for p2pxfer_offer_get().
+ */
+enum p2pxfer_offer_number
+#ifdef __cplusplus
+  : uint32_t
+#endif // __cplusplus
+ {
+  /**
+   * The items.
+   */
+  P2PXFER_OFFER_ITEMS = 1,
+  /**
+   * The files in all of them, as far as the sender has counted.
+   */
+  P2PXFER_OFFER_FILES = 2,
+  /**
+   * The length of all of it, in bytes; UINT64_MAX when the sender has not counted to the end.
+   */
+  P2PXFER_OFFER_BYTES = 3,
+  /**
+   * The items that are folders.
+   */
+  P2PXFER_OFFER_FOLDERS = 4,
+  /**
+   * 1 when the sender proved that it knows the secret, else 0.
+   */
+  P2PXFER_OFFER_VERIFIED = 5,
+};
+#ifndef __cplusplus
+typedef uint32_t p2pxfer_offer_number;
+#endif // __cplusplus
+
+/**
+ * Numbers that a relay has, for p2pxfer_relay_get(). Those that count begin at 0 with the relay.
+ */
+enum p2pxfer_relay_number
+#ifdef __cplusplus
+  : uint32_t
+#endif // __cplusplus
+ {
+  /**
+   * Connections that are open.
+   */
+  P2PXFER_RELAY_CONNECTIONS = 1,
+  /**
+   * Listeners that wait.
+   */
+  P2PXFER_RELAY_LISTENERS = 2,
+  /**
+   * Pairs that run.
+   */
+  P2PXFER_RELAY_PAIRS = 3,
+  /**
+   * Connections that came, so far.
+   */
+  P2PXFER_RELAY_ACCEPTED = 4,
+  /**
+   * Connections that were refused, so far: nobody waited, it was no hello, or there were too many.
+   */
+  P2PXFER_RELAY_REFUSED = 5,
+  /**
+   * Callers that found a listener, so far.
+   */
+  P2PXFER_RELAY_MATCHES = 6,
+  /**
+   * Bytes from listeners that were given to callers, so far.
+   */
+  P2PXFER_RELAY_LISTENER_BYTES = 7,
+  /**
+   * Bytes from callers that were given to listeners, so far.
+   */
+  P2PXFER_RELAY_CALLER_BYTES = 8,
+};
+#ifndef __cplusplus
+typedef uint32_t p2pxfer_relay_number;
+#endif // __cplusplus
+
+/**
+ * Numbers that a transfer comes to, for p2pxfer_report_get().
+ */
+enum p2pxfer_report_number
+#ifdef __cplusplus
+  : uint32_t
+#endif // __cplusplus
+ {
+  /**
+   * The version of the protocol that was spoken: 1 or 2; 0 when it did not come to that.
+   */
+  P2PXFER_REPORT_VERSION = 1,
+  /**
+   * 1 when both sides proved that they know the same secret, else 0.
+   */
+  P2PXFER_REPORT_VERIFIED = 2,
+  /**
+   * Files and texts that the receiver has, those included that it had before.
+   */
+  P2PXFER_REPORT_FILES = 3,
+  /**
+   * Folders that the receiver has.
+   */
+  P2PXFER_REPORT_FOLDERS = 4,
+  /**
+   * The length of those files, in bytes.
+   */
+  P2PXFER_REPORT_BYTES = 5,
+  /**
+   * Files that the receiver had before, whole and equal.
+   */
+  P2PXFER_REPORT_ALREADY = 6,
+  /**
+   * Bytes that did not have to cross because an earlier attempt, or a lost connection, had brought
+   * them.
+   */
+  P2PXFER_REPORT_RESUMED = 7,
+  /**
+   * How often the connection was lost and made anew.
+   */
+  P2PXFER_REPORT_RECONNECTS = 8,
+  /**
+   * Symbolic links and devices in the sender's folders, which are never sent.
+   */
+  P2PXFER_REPORT_LEFT_OUT = 9,
+  /**
+   * Files that did not cross while others did; then the transfer's status is not P2PXFER_OK.
+   */
+  P2PXFER_REPORT_SKIPPED = 10,
+  /**
+   * Items that p2pxfer_received_item() has the paths of; 0 for a sender.
+   */
+  P2PXFER_REPORT_ITEMS = 11,
+};
+#ifndef __cplusplus
+typedef uint32_t p2pxfer_report_number;
+#endif // __cplusplus
+
+/**
  * How a call ended. The numbers never change, and more may come. -1 to -9 mean what the exit
- * statuses 1 to 9 of send_r and recv_r mean.
+ * statuses 1 to 9 of send_r and recv_r mean, and -14 to -19 what 11 to 16 mean; the others are of
+ * this library alone.
  */
 enum p2pxfer_status
 #ifdef __cplusplus
@@ -73,7 +217,7 @@ enum p2pxfer_status
 #endif // __cplusplus
  {
   /**
-   * Done. For a transfer: the receiver has the whole file under its final name.
+   * Done. For a transfer: the receiver has all of it under its final name.
    */
   P2PXFER_OK = 0,
   /**
@@ -94,7 +238,7 @@ enum p2pxfer_status
    */
   P2PXFER_CONNECTION_LOST = -4,
   /**
-   * The receiver refused the file.
+   * The receiver refused the transfer, or the accept callback did.
    */
   P2PXFER_REFUSED = -5,
   /**
@@ -102,7 +246,7 @@ enum p2pxfer_status
    */
   P2PXFER_CHECKSUM = -6,
   /**
-   * A local file or folder: missing, empty, too large, no space, not permitted.
+   * A local file or folder: missing, not permitted; empty or too large for version 1.
    */
   P2PXFER_FILE = -7,
   /**
@@ -126,29 +270,87 @@ enum p2pxfer_status
    */
   P2PXFER_INTERNAL = -12,
   /**
-   * There is nothing to cancel: no transfer runs on this handle.
+   * There is nothing to cancel: nothing runs on this handle.
    */
   P2PXFER_IDLE = -13,
+  /**
+   * The secrets differ, or only one side has one.
+   */
+  P2PXFER_WRONG_SECRET = -14,
+  /**
+   * It needs version 2 of the protocol, which one side cannot or must not speak.
+   */
+  P2PXFER_NEEDS_VERSION_2 = -15,
+  /**
+   * A file changed while it was sent.
+   */
+  P2PXFER_CHANGED = -16,
+  /**
+   * All was sent, but the receiver did not confirm that it has it.
+   */
+  P2PXFER_NOT_CONFIRMED = -17,
+  /**
+   * The receiver's disk is full.
+   */
+  P2PXFER_NO_SPACE = -18,
+  /**
+   * The transfer ended before its end; what is complete is kept.
+   */
+  P2PXFER_TRUNCATED = -19,
 };
 #ifndef __cplusplus
 typedef int32_t p2pxfer_status;
 #endif // __cplusplus
 
 /**
- * Settings for transfers, and the result of the last one.
+ * Settings for transfers and streams, and the result of the last transfer.
  */
 typedef struct p2pxfer p2pxfer;
 
 /**
- * Hears how a transfer goes, in the thread that runs it. `done` of `total` bytes of the file were
- * received, or, for a sender, handed to the system to be sent: that all were says nothing about what
- * the receiver has, only P2PXFER_OK does. Both are 0 until the length is known; those calls come
+ * What a sender offers: one item for each path that it was given. Lives inside the accept callback.
+ */
+typedef struct p2pxfer_offer p2pxfer_offer;
+
+/**
+ * A relay that runs in threads of its own.
+ */
+typedef struct p2pxfer_relay p2pxfer_relay;
+
+/**
+ * Hears how a transfer goes, in the thread that runs it. `done` of `total` bytes were received, or,
+ * for a sender, handed to the system to be sent; what the receiver had before counts as done. That all
+ * were says nothing about what the receiver has, only P2PXFER_OK does. `total` is 0 while it is not
+ * known, because a folder is not read to its end yet. Both are 0 before data moves; those calls come
  * before the relay's name is looked up, when a receiver begins to wait, when the peer is there, and
  * about once a second while a sender waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED.
  * It may call p2pxfer_cancel() and the functions that take no handle; all others are P2PXFER_BUSY on
  * this handle. It must return: no exception and no longjmp may leave it.
  */
 typedef int (*p2pxfer_progress)(void *user, uint64_t done, uint64_t total);
+
+/**
+ * Judges what a sender offers, before any of it moves and in the thread that receives: anything but 0
+ * takes it, with 0 the transfer ends with P2PXFER_REFUSED on both sides. It may take its time, and the
+ * connection is kept alive meanwhile when the sender speaks version 2. The offer lives until it
+ * returns. It is asked once for a transfer, not again when a lost connection is made anew. What it may
+ * call is what p2pxfer_progress may, and p2pxfer_offer_...().
+ */
+typedef int (*p2pxfer_accept)(void *user, const struct p2pxfer_offer *offer);
+
+#if !defined(_WIN32)
+/**
+ * A socket of the system's.
+ */
+typedef int p2pxfer_socket;
+#endif
+
+#if defined(_WIN32)
+/**
+ * A socket of the system's: a SOCKET.
+ */
+typedef ptrdiff_t p2pxfer_socket;
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -241,39 +443,201 @@ p2pxfer_status p2pxfer_set_overwrite(struct p2pxfer *handle, int overwrite);
 int32_t p2pxfer_last_error(const struct p2pxfer *handle, char *buffer, size_t size);
 
 /**
+ * Puts a number of the offer, one of p2pxfer_offer_number, into `*out`.
+ */
+p2pxfer_status p2pxfer_offer_get(const struct p2pxfer_offer *offer, uint32_t number, uint64_t *out);
+
+/**
+ * Fills `buffer` with the name of an item, counted from 0: the sender's words, with what is not safe
+ * to show escaped. What does not fit is cut off. Returns the length of the whole name in bytes,
+ * without the NUL, or a negative p2pxfer_status.
+ */
+int32_t p2pxfer_offer_name(const struct p2pxfer_offer *offer,
+                           size_t index,
+                           char *buffer,
+                           size_t size);
+
+/**
+ * Sets what both sides know and nobody else: `length` bytes, 1 to P2PXFER_SECRET_MAX, copied, and
+ * wiped from memory when another is set or the handle is freed. NULL and 0 remove it. With a secret
+ * the transfer is encrypted and each side is sure of the other, or there is none: a peer that has no
+ * secret, or a wrong one, or speaks only version 1, gets nothing. Without one, version 2 is encrypted
+ * to whoever answers.
+ */
+p2pxfer_status p2pxfer_set_secret(struct p2pxfer *handle,
+                                  const uint8_t *secret,
+                                  size_t length);
+
+/**
+ * Sets whether a transfer without a secret is P2PXFER_BAD_ARGUMENT, before anybody is called: 0 for
+ * no, as it is unless set.
+ */
+p2pxfer_status p2pxfer_set_require_secret(struct p2pxfer *handle, int require);
+
+/**
+ * Sets for how long a connection that is lost in the middle of a transfer is made anew, in
+ * milliseconds, or P2PXFER_FOREVER; 0 for not at all. 60,000 unless set. What has crossed is not sent
+ * again. Version 1 cannot do that.
+ */
+p2pxfer_status p2pxfer_set_reconnect(struct p2pxfer *handle,
+                                     uint32_t milliseconds);
+
+/**
+ * Sets whether only version 1 is spoken, the protocol of 2013: single files of 1 byte to 2047 MiB,
+ * in clear text, without a secret. 0 for no, as it is unless set: a peer that speaks only version 1
+ * is found out by itself.
+ */
+p2pxfer_status p2pxfer_set_version1_only(struct p2pxfer *handle, int version1_only);
+
+/**
+ * Sets who judges what a sender offers, and what it gets as `user`, which is only passed on. NULL
+ * takes everything, as it is unless set.
+ */
+p2pxfer_status p2pxfer_set_accept(struct p2pxfer *handle, p2pxfer_accept accept, void *user);
+
+/**
+ * Starts a relay that listens on `port`, 0 for a free one, of `address`, an IPv4 or IPv6 address of
+ * this machine without brackets, or NULL for all of them; puts it into `*out`, to be given back to
+ * p2pxfer_relay_stop(). It serves in threads of its own, in which no signal is handled, until then:
+ * at most 1,000 connections at once, 250 of them from one source, an IPv4 address or an IPv6 /56.
+ * P2PXFER_FAILED when the port is in use, the address is not this machine's, or there are no
+ * descriptors or threads.
+ */
+p2pxfer_status p2pxfer_relay_start(const char *address, uint32_t port, struct p2pxfer_relay **out);
+
+/**
+ * The TCP port that the relay listens on, or a negative p2pxfer_status. From any thread.
+ */
+int32_t p2pxfer_relay_port(const struct p2pxfer_relay *relay);
+
+/**
+ * Puts a number of the relay, one of p2pxfer_relay_number, into `*out`. From any thread.
+ */
+p2pxfer_status p2pxfer_relay_get(const struct p2pxfer_relay *relay, uint32_t number, uint64_t *out);
+
+/**
+ * Ends the relay, resets the pairs that run, waits until its threads are done, and frees it; NULL is
+ * fine. P2PXFER_FAILED when it had ended before, because the machine left it no way to go on; it is
+ * freed even so. No other thread may be inside a call on this relay.
+ */
+p2pxfer_status p2pxfer_relay_stop(struct p2pxfer_relay *relay);
+
+/**
+ * Puts a number of what the last transfer on this handle came to, one of p2pxfer_report_number, into
+ * `*out`. All are 0 when that was not brought to its end.
+ */
+p2pxfer_status p2pxfer_report_get(const struct p2pxfer *handle,
+                                  uint32_t number,
+                                  uint64_t *out);
+
+/**
+ * Fills `buffer` with the path of the first item that the last transfer on this handle received;
+ * empty when there is none. When it does not fit, the buffer holds the empty string.
+ * Returns the length of the path in bytes, without the NUL, or a negative p2pxfer_status.
+ */
+int32_t p2pxfer_received_path(const struct p2pxfer *handle, char *buffer, size_t size);
+
+/**
+ * Fills `buffer` with the path of an item that was received, a file or a folder, counted from 0 in
+ * the order in which they were complete, up to P2PXFER_REPORT_ITEMS, which counts 1,000 at most; empty
+ * for a text. When it does not fit, the
+ * buffer holds the empty string. Returns the length of the path in bytes, without the NUL, or a
+ * negative p2pxfer_status.
+ */
+int32_t p2pxfer_received_item(const struct p2pxfer *handle,
+                              size_t index,
+                              char *buffer,
+                              size_t size);
+
+/**
+ * Fills `buffer` with the text that came, in the sender's bytes: nothing in it is escaped, so show it
+ * with care. Empty when the last transfer brought none. What does not fit is cut off. Returns the
+ * length of the whole text in bytes, without the NUL, or a negative p2pxfer_status.
+ */
+int32_t p2pxfer_received_text(const struct p2pxfer *handle,
+                              char *buffer,
+                              size_t size);
+
+/**
  * What a status means, in a few words. Never NULL, also for numbers that are no status; the string
  * lives for ever. From any thread, at any time.
  */
 const char *p2pxfer_strerror(int32_t status);
 
 /**
- * Sends the file at `path`, of 1 byte to 2047 MiB, to whoever waits under the user id. Blocks until
- * the receiver has it or something went wrong.
+ * Calls whoever waits under the user id and puts a connected socket into `*out`, for any protocol.
+ * Blocks until somebody is there, as p2pxfer_set_wait() says. Whatever goes into the socket comes out
+ * of the other side's, and nothing else does. After shutdown() of one direction the other goes on.
+ *
+ * The socket is the caller's, to be closed with close(), or closesocket() on Windows; the handle and
+ * the library have forgotten it. It blocks, has no timeout, TCP_NODELAY set, and is not inherited by
+ * programs that are started. Nothing on the way encrypts it, so a handle that has a secret, or
+ * requires one, gets P2PXFER_BAD_ARGUMENT: run a protocol over it that sees to that. Writing to it
+ * when the other side is gone raises SIGPIPE, unless it is done by send() with MSG_NOSIGNAL.
+ */
+p2pxfer_status p2pxfer_dial(struct p2pxfer *handle,
+                            p2pxfer_socket *out);
+
+/**
+ * Waits under the user id until a caller has come and spoken, as long as p2pxfer_set_wait() says, and
+ * puts a connected socket into `*out`, from which what the caller said is still to be read. The relay
+ * does not tell when a caller comes: where the protocol has the listener speak first and its caller
+ * wait for that, take p2pxfer_register(). The socket is as that of p2pxfer_dial().
+ */
+p2pxfer_status p2pxfer_listen(struct p2pxfer *handle,
+                              p2pxfer_socket *out);
+
+/**
+ * Registers with the relay as the one who waits under the user id, and puts the socket into `*out`
+ * without waiting for a caller: for poll(). It is readable when a caller has spoken, or when the relay
+ * ended it; what is written before is kept for the caller. A relay that refuses says "X" and ends the
+ * stream. The socket is as that of p2pxfer_dial().
+ */
+p2pxfer_status p2pxfer_register(struct p2pxfer *handle,
+                                p2pxfer_socket *out);
+
+/**
+ * Sends the file, or the folder with all that is in it, at `path` to whoever waits under the user
+ * id, in version 2 of the protocol, or in version 1 when the receiver speaks no other. That carries
+ * a single file of 1 byte to 2047 MiB only, in clear text, and never follows where a secret is set.
+ * Blocks until the receiver has it or something went wrong.
  */
 p2pxfer_status p2pxfer_send_file(struct p2pxfer *handle, const char *path);
 
 /**
- * Waits under the user id for a sender and puts its file into the output folder. Blocks until the
- * file is there or something went wrong; then nothing is left of it.
+ * Sends several files and folders in one transfer: `count` paths, at least one. More than one needs
+ * version 2. When some files could not be read or were not taken, and all others are there, this is
+ * the status of the first of them, and P2PXFER_REPORT_SKIPPED counts them.
+ */
+p2pxfer_status p2pxfer_send_files(struct p2pxfer *handle, const char *const *paths, size_t count);
+
+/**
+ * Sends a text of 1 to 65,536 bytes of UTF-8, for a person to read. Needs version 2. The receiver has
+ * it as p2pxfer_received_text().
+ */
+p2pxfer_status p2pxfer_send_text(struct p2pxfer *handle,
+                                 const char *text);
+
+/**
+ * Waits under the user id for a sender and puts what it sends, files and folders, into the output
+ * folder. Blocks until all is there or something went wrong. What was complete by then is kept; of a
+ * file that was not, version 2 keeps a part beside it, from which the next transfer goes on, and
+ * version 1 nothing. When some files could not be read or kept, and all others are there, this is the
+ * status of the first of them.
  *
- * Fills `buffer` with the path of the file. A path is never cut: when it does not fit, the buffer
- * holds the empty string, the file is there all the same, this is P2PXFER_OK, and
- * p2pxfer_received_path() has the path.
+ * Fills `buffer` with the path of the file or folder that was complete first. A path is never cut: when it does not
+ * fit, the buffer holds the empty string, the file is there all the same, and p2pxfer_received_path()
+ * has the path. p2pxfer_received_item() has those of the others.
  */
-p2pxfer_status p2pxfer_recv_file(struct p2pxfer *handle, char *buffer, size_t size);
+p2pxfer_status p2pxfer_recv_file(struct p2pxfer *handle,
+                                 char *buffer,
+                                 size_t size);
 
 /**
- * Fills `buffer` with the path of the file that the last p2pxfer_recv_file() on this handle
- * received; empty when there is none. When it does not fit, the buffer holds the empty string.
- * Returns the length of the path in bytes, without the NUL, or a negative p2pxfer_status.
- */
-int32_t p2pxfer_received_path(const struct p2pxfer *handle, char *buffer, size_t size);
-
-/**
- * Ends the transfer that runs on the handle: it returns P2PXFER_CANCELLED soon, at the latest when
- * the look-up of the host's name is done, unless it was over already. From any thread, and from
- * inside the progress callback. P2PXFER_IDLE when no transfer runs: one that begins later is not
- * affected. Must not run beside p2pxfer_free().
+ * Ends what runs on the handle: it returns P2PXFER_CANCELLED soon, at the latest when the look-up of
+ * the host's name is done, unless it was over already. From any thread, and from inside the
+ * callbacks. P2PXFER_IDLE when nothing runs: what begins later is not affected. Must not run beside
+ * p2pxfer_free().
  *
  * To end a transfer that another thread is about to begin, have a flag of your own, atomic or under
  * a lock, that the progress callback returns. Set the flag, then call this, and take P2PXFER_IDLE

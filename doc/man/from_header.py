@@ -13,16 +13,27 @@ from pathlib import Path
 # A page: what it is about, and its functions; the first one is its name.
 GROUPS = [
     ("make and free a handle", ["new", "free"]),
-    ("settings for transfers", ["set_user_id", "set_host", "set_port", "set_connect_timeout",
-                                "set_idle_timeout", "set_wait", "set_progress",
-                                "set_output_folder", "set_overwrite"]),
-    ("send and receive files, and end a transfer", ["send_file", "recv_file", "received_path", "cancel"]),
+    ("settings for transfers and streams", ["set_user_id", "set_host", "set_port", "set_connect_timeout",
+                                            "set_idle_timeout", "set_wait", "set_progress",
+                                            "set_output_folder", "set_overwrite"]),
+    ("settings for transfers alone", ["set_secret", "set_require_secret", "set_reconnect",
+                                      "set_version1_only"]),
+    ("judge what a sender offers", ["set_accept", "offer_get", "offer_name"]),
+    ("send and receive files, and end a transfer", ["send_file", "send_files", "send_text", "recv_file",
+                                                    "cancel"]),
+    ("what a transfer came to", ["report_get", "received_path", "received_item", "received_text"]),
+    ("a connected socket through the relay", ["dial", "listen", "register"]),
+    ("a relay in the process", ["relay_start", "relay_port", "relay_get", "relay_stop"]),
     ("what went wrong", ["last_error", "strerror"]),
     ("the version of the library", ["version", "version_string"]),
 ]
 # What else of the header a page shows: types and numbers.
-SHOWN = {"set_user_id": ["p2pxfer_progress", "P2PXFER_FOREVER"], "last_error": ["p2pxfer_status"],
-         "version": ["P2PXFER_VERSION"]}
+SHOWN = {"set_user_id": ["p2pxfer_progress", "P2PXFER_FOREVER"], "set_secret": ["P2PXFER_SECRET_MAX"],
+         "set_accept": ["p2pxfer_accept"], "version": ["P2PXFER_VERSION"]}
+# The numbers that a page lists, and what its section is called.
+LISTED = {"last_error": ("p2pxfer_status", "STATUSES"), "set_accept": ("p2pxfer_offer_number", "NUMBERS"),
+          "report_get": ("p2pxfer_report_number", "NUMBERS"),
+          "relay_start": ("p2pxfer_relay_number", "NUMBERS")}
 
 
 def main():
@@ -58,7 +69,7 @@ def documented(header):
     for comment, code in re.findall(r"^/\*\*\n(.*?) \*/\n(.*?\n)(?=\n)", header, re.S | re.M):
         lines = [line[3:] for line in comment.splitlines()]
         # The preprocessor's lines are for C++.
-        code = "\n".join(line for line in code.splitlines() if not re.match(r"#(ifdef|endif|ifndef)|  : int32_t", line))
+        code = "\n".join(line for line in code.splitlines() if not re.match(r"#(ifdef|endif|ifndef)|  : u?int32_t", line))
         name = re.search(r"\bp2pxfer_\w+(?=\()|\(\*(\w+)\)|^enum (\w+)|^#define (\w+)|struct (\w+);|(\w+);$", code, re.M)
         items[next(filter(None, name.groups()), name[0])] = ("\n".join(lines).split("\n\n"), code)
     return items
@@ -66,7 +77,7 @@ def documented(header):
 
 def page(about, names, items, version, date):
     full = [f"p2pxfer_{name}" for name in names]
-    shown = [name for name in SHOWN.get(names[0], []) if name != "p2pxfer_status"]
+    shown = SHOWN.get(names[0], [])
     out = [
         '.\\" Made from include/p2pxfer.h by from_header.py; changes belong into ffi/.',
         f'.TH {full[0].upper()} 3 {date} "p2pxfer {version}" "Library Functions"',
@@ -83,8 +94,10 @@ def page(about, names, items, version, date):
         paragraphs = items[name][0]
         out += [f".SS {name}" + ("()" if name in full else "")]
         out += prose(paragraphs)
-    if "p2pxfer_status" in SHOWN.get(names[0], []):
-        out += [".SH STATUSES"] + prose(items["p2pxfer_status"][0]) + statuses(items["p2pxfer_status"][1])
+    if names[0] in LISTED:
+        name, section = LISTED[names[0]]
+        paragraphs, code = items[name]
+        out += [f".SH {section}"] + prose(paragraphs) + numbers(code)
     out += [".SH SEE ALSO", ".BR p2pxfer (3)"]
     return "\n".join(out) + "\n"
 
@@ -97,7 +110,7 @@ def prose(paragraphs):
     return out
 
 
-def statuses(code):
+def numbers(code):
     out = []
     for comment, name, number in re.findall(r"/\*\*\n(.*?)\*/\s*(\w+) = (-?\d+),", code, re.S):
         text = " ".join(line.strip(" *") for line in comment.splitlines()).strip()

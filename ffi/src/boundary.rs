@@ -70,6 +70,19 @@ pub(crate) unsafe fn target<'a, T>(pointer: *const T) -> Result<&'a T, p2pxfer_s
     unsafe { pointer.as_ref() }.ok_or(P2PXFER_BAD_ARGUMENT)
 }
 
+/// Puts `value` where the caller wants it.
+///
+/// # Safety
+/// `out` is NULL or points to a `T` that nobody else uses.
+pub(crate) unsafe fn give<T>(out: *mut T, value: T) -> Result<(), p2pxfer_status> {
+    if out.is_null() {
+        return Err(P2PXFER_BAD_ARGUMENT);
+    }
+    // SAFETY: it is not NULL, and the rest is as the caller promises.
+    unsafe { out.write(value) };
+    Ok(())
+}
+
 /// The bytes of a string from C, which must not be empty; `what` names it to the user.
 ///
 /// # Safety

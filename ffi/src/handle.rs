@@ -1,11 +1,10 @@
 //! The handle: its settings, its last error, and who may use it now.
 
 use std::ffi::{c_char, c_int, c_void};
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use p2pxfer_core::client::{Cancel, Endpoint, Hosts, Wait};
+use p2pxfer_core::client::{Cancel, Endpoint, Hosts, Options, Report, Wait};
 use p2pxfer_core::transfer::{Place, Target, UserId};
 
 use crate::boundary::{self, Buffer, Excess, Failure};
@@ -14,9 +13,10 @@ use crate::status::{P2PXFER_BAD_ARGUMENT, P2PXFER_BUSY, p2pxfer_status};
 /// As a time: never, or without an end.
 pub const P2PXFER_FOREVER: u32 = 0xffff_ffff;
 
-/// Hears how a transfer goes, in the thread that runs it. `done` of `total` bytes of the file were
-/// received, or, for a sender, handed to the system to be sent: that all were says nothing about what
-/// the receiver has, only P2PXFER_OK does. Both are 0 until the length is known; those calls come
+/// Hears how a transfer goes, in the thread that runs it. `done` of `total` bytes were received, or,
+/// for a sender, handed to the system to be sent; what the receiver had before counts as done. That all
+/// were says nothing about what the receiver has, only P2PXFER_OK does. `total` is 0 while it is not
+/// known, because a folder is not read to its end yet. Both are 0 before data moves; those calls come
 /// before the relay's name is looked up, when a receiver begins to wait, when the peer is there, and
 /// about once a second while a sender waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED.
 /// It may call p2pxfer_cancel() and the functions that take no handle; all others are P2PXFER_BUSY on
@@ -25,7 +25,7 @@ pub const P2PXFER_FOREVER: u32 = 0xffff_ffff;
 pub type p2pxfer_progress =
     Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> c_int>;
 
-/// Settings for transfers, and the result of the last one.
+/// Settings for transfers and streams, and the result of the last transfer.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 #[derive(Debug)]
 pub struct p2pxfer {
@@ -48,7 +48,11 @@ pub(crate) struct State {
     progress: p2pxfer_progress,
     progress_user: *mut c_void,
     pub(crate) place: Place,
-    pub(crate) received: Option<PathBuf>,
+    pub(crate) options: Options,
+    pub(crate) require_secret: bool,
+    /// What the last transfer came to, and the text that it brought.
+    pub(crate) report: Report,
+    pub(crate) text: Vec<u8>,
     last_error: String,
 }
 
@@ -64,7 +68,10 @@ impl State {
             progress: None,
             progress_user: std::ptr::null_mut(),
             place: Place::default(),
-            received: None,
+            options: Options::default(),
+            require_secret: false,
+            report: Report::default(),
+            text: Vec::new(),
             last_error: String::new(),
         }
     }
@@ -132,7 +139,7 @@ impl p2pxfer {
 ///
 /// # Safety
 /// `handle` is NULL or a handle.
-unsafe fn set(
+pub(crate) unsafe fn set(
     handle: *mut p2pxfer,
     setter: impl FnOnce(&mut State) -> Result<(), Failure>,
 ) -> p2pxfer_status {
@@ -369,6 +376,6 @@ pub unsafe extern "C" fn p2pxfer_last_error(
     })
 }
 
-fn duration(milliseconds: u32) -> Duration {
+pub(crate) fn duration(milliseconds: u32) -> Duration {
     Duration::from_millis(milliseconds.into())
 }

@@ -1,10 +1,15 @@
-//! libp2pxfer: sending and receiving a file, for C.
+//! libp2pxfer: files and streams through a relay, for C.
 //!
 //! - `boundary`: what every call needs: no panic gets out, no NULL gets in, strings both ways
 //! - `version`: the version, as a macro and as functions
 //! - `status`: the codes and their texts
 //! - `handle`: the handle, its settings, its last error
-//! - `transfer`: the calls that move a file, and the one that stops them
+//! - `offer`: what a sender offers, for the callback that judges it
+//! - `options`: the settings of transfers alone
+//! - `transfer`: the calls that move files, and the one that stops them
+//! - `report`: what a transfer came to
+//! - `stream`: a connected socket through the relay
+//! - `relay`: a relay in the process
 //!
 //! `include/p2pxfer.h` is made from these files; its head, with the rules that all calls share, stands
 //! in `cbindgen.toml`.
@@ -19,11 +24,21 @@
 
 mod boundary;
 mod handle;
+mod offer;
+mod options;
+mod relay;
+mod report;
 mod status;
+mod stream;
 mod transfer;
 mod version;
 
 pub use handle::*;
+pub use offer::*;
+pub use options::*;
+pub use relay::*;
+pub use report::*;
 pub use status::*;
+pub use stream::*;
 pub use transfer::*;
 pub use version::*;

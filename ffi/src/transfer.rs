@@ -1,44 +1,89 @@
-//! The calls that move a file, and the one that stops them.
+//! The calls that move files, and the one that stops them.
 
 use std::ffi::c_char;
 use std::ops::ControlFlow;
 
-use p2pxfer_core::client::{Cancel, recv_file, send_file};
+use p2pxfer_core::client::{Argument, Cancel, Report, receive, send};
 use p2pxfer_core::transfer::Event;
 
 use crate::boundary::{self, Buffer, Excess, Failure};
 use crate::handle::{State, p2pxfer};
+use crate::report::item_path;
 use crate::status::{P2PXFER_IDLE, p2pxfer_status};
 
-/// Sends the file at `path`, of 1 byte to 2047 MiB, to whoever waits under the user id. Blocks until
-/// the receiver has it or something went wrong.
+/// Sends the file, or the folder with all that is in it, at `path` to whoever waits under the user
+/// id, in version 2 of the protocol, or in version 1 when the receiver speaks no other. That carries
+/// a single file of 1 byte to 2047 MiB only, in clear text, and never follows where a secret is set.
+/// Blocks until the receiver has it or something went wrong.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_send_file(
     handle: *mut p2pxfer,
     path: *const c_char,
 ) -> p2pxfer_status {
-    boundary::status(|| {
-        // SAFETY: the caller passes NULL or a handle.
-        let handle = unsafe { boundary::target(handle) }?;
-        handle.call(|state| {
-            // SAFETY: the caller passes NULL or a string.
-            let path = unsafe { boundary::path(path, "the path") }?;
-            let endpoint = state.endpoint()?;
-            let mut observer = observer(state);
-            run(handle, |cancel| {
-                send_file(&endpoint, &path, cancel, &mut observer)?;
-                Ok(())
-            })
-        })
-    })
+    let read = || {
+        // SAFETY: the caller passes NULL or a string.
+        let path = unsafe { boundary::path(path, "the path") }?;
+        Ok(vec![Argument::Path(path)])
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { send_all(handle, read) }
 }
 
-/// Waits under the user id for a sender and puts its file into the output folder. Blocks until the
-/// file is there or something went wrong; then nothing is left of it.
+/// Sends several files and folders in one transfer: `count` paths, at least one. More than one needs
+/// version 2. When some files could not be read or were not taken, and all others are there, this is
+/// the status of the first of them, and P2PXFER_REPORT_SKIPPED counts them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_send_files(
+    handle: *mut p2pxfer,
+    paths: *const *const c_char,
+    count: usize,
+) -> p2pxfer_status {
+    let read = || {
+        if paths.is_null() || count == 0 {
+            return Err(Failure::bad("there is no path: give one or more"));
+        }
+        let mut arguments = Vec::new();
+        for index in 0..count {
+            // SAFETY: there are `count` pointers, and none behind a NULL is looked at.
+            let at = unsafe { paths.add(index) };
+            // SAFETY: as above.
+            let path = unsafe { at.read() };
+            // SAFETY: the caller passes NULL or a string.
+            let path = unsafe { boundary::path(path, "a path") }?;
+            arguments.push(Argument::Path(path));
+        }
+        Ok(arguments)
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { send_all(handle, read) }
+}
+
+/// Sends a text of 1 to 65,536 bytes of UTF-8, for a person to read. Needs version 2. The receiver has
+/// it as p2pxfer_received_text().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_send_text(
+    handle: *mut p2pxfer,
+    text: *const c_char,
+) -> p2pxfer_status {
+    let read = || {
+        // SAFETY: the caller passes NULL or a string.
+        let bytes = unsafe { boundary::bytes(text, "the text") }?;
+        let text = boundary::text(bytes, "the text")?;
+        Ok(vec![Argument::Text(text.into())])
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { send_all(handle, read) }
+}
+
+/// Waits under the user id for a sender and puts what it sends, files and folders, into the output
+/// folder. Blocks until all is there or something went wrong. What was complete by then is kept; of a
+/// file that was not, version 2 keeps a part beside it, from which the next transfer goes on, and
+/// version 1 nothing. When some files could not be read or kept, and all others are there, this is the
+/// status of the first of them.
 ///
-/// Fills `buffer` with the path of the file. A path is never cut: when it does not fit, the buffer
-/// holds the empty string, the file is there all the same, this is P2PXFER_OK, and
-/// p2pxfer_received_path() has the path.
+/// Fills `buffer` with the path of the file or folder that was complete first. A path is never cut: when it does not
+/// fit, the buffer holds the empty string, the file is there all the same, and p2pxfer_received_path()
+/// has the path. p2pxfer_received_item() has those of the others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_recv_file(
     handle: *mut p2pxfer,
@@ -52,41 +97,28 @@ pub unsafe extern "C" fn p2pxfer_recv_file(
         let handle = unsafe { boundary::target(handle) }?;
         handle.call(|state| {
             buffer.clear();
-            state.received = None;
+            forget(state);
             let endpoint = state.endpoint()?;
-            let mut observer = observer(state);
+            check_secret(state)?;
+            let mut text = Vec::new();
+            let mut observer = observer(state, &mut text);
             let received = run(handle, |cancel| {
-                Ok(recv_file(&endpoint, &state.place, cancel, &mut observer)?)
-            })?;
-            state.received = received.path;
-            buffer.fill(path_bytes(state), Excess::Refuse);
-            Ok(())
+                let (options, place) = (&state.options, &state.place);
+                Ok(receive(&endpoint, options, place, cancel, &mut observer)?)
+            });
+            drop(observer);
+            state.text = text;
+            state.report = received?;
+            buffer.fill(item_path(state, 0).unwrap_or_default(), Excess::Refuse);
+            verdict(&state.report)
         })
     })
 }
 
-/// Fills `buffer` with the path of the file that the last p2pxfer_recv_file() on this handle
-/// received; empty when there is none. When it does not fit, the buffer holds the empty string.
-/// Returns the length of the path in bytes, without the NUL, or a negative p2pxfer_status.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn p2pxfer_received_path(
-    handle: *const p2pxfer,
-    buffer: *mut c_char,
-    size: usize,
-) -> i32 {
-    boundary::length(|| {
-        // SAFETY: the caller passes NULL or a buffer of that size.
-        let buffer = unsafe { Buffer::new(buffer, size) }?;
-        // SAFETY: the caller passes NULL or a handle.
-        let state = unsafe { boundary::target(handle) }?.state()?;
-        Ok(buffer.fill(path_bytes(&state), Excess::Refuse))
-    })
-}
-
-/// Ends the transfer that runs on the handle: it returns P2PXFER_CANCELLED soon, at the latest when
-/// the look-up of the host's name is done, unless it was over already. From any thread, and from
-/// inside the progress callback. P2PXFER_IDLE when no transfer runs: one that begins later is not
-/// affected. Must not run beside p2pxfer_free().
+/// Ends what runs on the handle: it returns P2PXFER_CANCELLED soon, at the latest when the look-up of
+/// the host's name is done, unless it was over already. From any thread, and from inside the
+/// callbacks. P2PXFER_IDLE when nothing runs: what begins later is not affected. Must not run beside
+/// p2pxfer_free().
 ///
 /// To end a transfer that another thread is about to begin, have a flag of your own, atomic or under
 /// a lock, that the progress callback returns. Set the flag, then call this, and take P2PXFER_IDLE
@@ -102,8 +134,38 @@ pub unsafe extern "C" fn p2pxfer_cancel(handle: *mut p2pxfer) -> p2pxfer_status 
     })
 }
 
+/// The body of a call that sends what `read` takes from the caller.
+///
+/// # Safety
+/// `handle` is NULL or a handle.
+unsafe fn send_all(
+    handle: *mut p2pxfer,
+    read: impl FnOnce() -> Result<Vec<Argument>, Failure>,
+) -> p2pxfer_status {
+    boundary::status(|| {
+        // SAFETY: as the caller promises.
+        let handle = unsafe { boundary::target(handle) }?;
+        handle.call(|state| {
+            forget(state);
+            let arguments = read()?;
+            let endpoint = state.endpoint()?;
+            check_secret(state)?;
+            let mut text = Vec::new();
+            let mut observer = observer(state, &mut text);
+            state.report = run(handle, |cancel| {
+                let options = &state.options;
+                Ok(send(&endpoint, options, &arguments, cancel, &mut observer)?)
+            })?;
+            verdict(&state.report)
+        })
+    })
+}
+
 /// Runs a job that `p2pxfer_cancel` can end.
-fn run<T>(handle: &p2pxfer, job: impl FnOnce(&Cancel) -> Result<T, Failure>) -> Result<T, Failure> {
+pub(crate) fn run<T>(
+    handle: &p2pxfer,
+    job: impl FnOnce(&Cancel) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let cancel = Cancel::new();
     *handle.running() = Some(cancel.clone());
     let result = boundary::contain(|| job(&cancel));
@@ -111,14 +173,50 @@ fn run<T>(handle: &p2pxfer, job: impl FnOnce(&Cancel) -> Result<T, Failure>) -> 
     result?
 }
 
-/// What tells the caller how far the file is.
-fn observer(state: &State) -> impl FnMut(Event<'_>) -> ControlFlow<()> + use<> {
+/// Nothing of an earlier transfer is taken for this one's.
+fn forget(state: &mut State) {
+    state.report = Report::default();
+    state.text = Vec::new();
+}
+
+fn check_secret(state: &State) -> Result<(), Failure> {
+    match &state.options.secret {
+        None if state.require_secret => Err(Failure::bad(
+            "there is no secret, and one is required: set one",
+        )),
+        Some(_) if state.options.version1_only => Err(Failure::bad(
+            "version 1 knows no secret: remove it, or let version 2 be used",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A transfer that was brought to its end may have left files out.
+fn verdict(report: &Report) -> Result<(), Failure> {
+    match report.failure() {
+        None => Ok(()),
+        Some(error) => Err(Failure {
+            status: error.kind().into(),
+            details: error.to_string(),
+        }),
+    }
+}
+
+/// What tells the caller how far the transfer is, and keeps a text that comes.
+fn observer<'t>(
+    state: &State,
+    text: &'t mut Vec<u8>,
+) -> impl FnMut(Event<'_>) -> ControlFlow<()> + use<'t> {
     let tell = state.teller();
     let (mut now, mut all) = (0, 0);
     move |event| {
         match event {
             Event::Header { length, .. } => all = length,
-            Event::Progress { done, total } => (now, all) = (done, total),
+            Event::Progress { done, total } => {
+                now = done;
+                all = if total == u64::MAX { 0 } else { total };
+            }
+            Event::Text { text: bytes } => *text = bytes.to_vec(),
             _ => {}
         }
         match tell(now, all) {
@@ -126,9 +224,4 @@ fn observer(state: &State) -> impl FnMut(Event<'_>) -> ControlFlow<()> + use<> {
             false => ControlFlow::Continue(()),
         }
     }
-}
-
-fn path_bytes(state: &State) -> &[u8] {
-    let path = state.received.as_deref().unwrap_or("".as_ref());
-    path.as_os_str().as_encoded_bytes()
 }

@@ -374,6 +374,7 @@ mod tests {
     fn names_from_the_net_stay_inside_their_strings() {
         let mut events = Events::new(false);
         let error = Error::Skipped {
+            kind: crate::transfer::Kind::Refused,
             text: b"\"\n".to_vec(),
         };
         let event = Event::Skipped {

@@ -16,8 +16,8 @@ pub(super) enum Exit {
 }
 
 /// The statuses as `--help` lists them.
-pub(super) const TABLE: &str = "\
-  0  done: the receiver has all of it under its final name
+// Its first line is indented: a `\` at the end of the line above would take that away.
+pub(super) const TABLE: &str = "  0  done: the receiver has all of it under its final name
   1  failed in a way that has no number of its own
   2  wrong usage
   3  nobody waits under that user id; with recv_r --wait=SECS: no sender came

@@ -33,7 +33,9 @@ impl Subject {
         let folders = Counted(report.folders, "folder", true);
         let all_there = report.files > 0 && report.already == report.files;
         let pace = if all_there { "there already" } else { pace };
+        let nothing = report.skipped > 0 && report.files + report.folders == 0;
         let mut text = match &self.only {
+            _ if nothing => format!("{verb} nothing"),
             Some((EntryKind::Folder, name)) => {
                 let name = Printable(name);
                 format!("{verb} folder '{name}' ({files}, {length} bytes, {pace})")
@@ -185,6 +187,14 @@ mod tests {
             text.ends_with(", after 2 lost connections, 4 left out"),
             "{text}"
         );
+        let none = Report {
+            skipped: 1,
+            ..Report::default()
+        };
+        for items in [&[(EntryKind::File, "a")][..], &[(EntryKind::Folder, "b")]] {
+            let text = subject(items).sentence(&none, false, "1.0 s");
+            assert_eq!(text, "sent nothing, 1 left out");
+        }
         let text = subject(&[(EntryKind::Text, "")]).sentence(&Report::default(), true, "1.0 s");
         assert_eq!(text, "received a text (0 bytes, 1.0 s)");
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Cancel;
 use crate::sys::net;
-use crate::transfer::{Link, v2};
+use crate::transfer::{Error, Link, v2};
 
 /// How long, and over how many bytes, the peer's end is awaited after the last answer.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
@@ -46,6 +46,19 @@ impl<'a> Connection<'a> {
         self.stream.set_write_timeout(idle)?;
         self.idle = idle;
         Ok(())
+    }
+
+    /// The socket, which nothing of ours touches any more: without a timeout, and [`Cancel::cancel`]
+    /// does not end it.
+    pub(super) fn into_stream(mut self) -> Result<TcpStream, Error> {
+        self.limit(None).map_err(Error::Lost)?;
+        if !self.cancel.settle() {
+            return Err(Error::Cancelled);
+        }
+        let stream = Arc::clone(&self.stream);
+        // It and the cancel let go of theirs.
+        drop(self);
+        Arc::into_inner(stream).ok_or_else(|| Error::Lost(io::ErrorKind::ResourceBusy.into()))
     }
 
     /// Waits until there is something to read, and leaves it there; `false` for the end.

@@ -451,7 +451,10 @@ fn tell_name(source: &Source, observer: &mut Observer<'_>) -> Result<(), Error> 
 }
 
 /// Runs a job; however a cancelled one fails, the cause is that it was cancelled.
-fn uncancelled<T>(cancel: &Cancel, job: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub(super) fn uncancelled<T>(
+    cancel: &Cancel,
+    job: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
     job().map_err(|error| match cancel.is_cancelled() {
         true => Error::Cancelled,
         false => error,

@@ -143,6 +143,21 @@ impl<'a, 'm, 'o> Meeting<'a, 'm, 'o> {
         Err(summary(tried))
     }
 
+    /// Says that a listener is here, at the first relay that can be reached, and does not wait.
+    pub(super) fn register(mut self) -> Result<Connection<'a>, Error> {
+        let mut tried = Tried::new();
+        for index in 0..self.relays.len() {
+            match self.greet(index, Role::Listener) {
+                Err(error) => self.pass_over(index, error, &mut tried)?,
+                Ok(connection) => {
+                    Event::Waiting.tell(self.observer)?;
+                    return Ok(connection);
+                }
+            }
+        }
+        Err(summary(tried))
+    }
+
     fn listen_at(&mut self, index: usize) -> Result<Connection<'a>, Error> {
         let mut connection = self.greet(index, Role::Listener)?;
         let within = match self.wait {

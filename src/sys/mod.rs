@@ -15,7 +15,7 @@
 //! | `net` | sockets: listen, connect with a way out, reset, what the kernel still holds |
 //! | `random` | bytes from the system's generator |
 //! | `service` | a service manager: the socket that it passes, what it is told |
-//! | `signal` | waiting for the request to end; the limit on file sizes as an error |
+//! | `signal` | waiting for the request to end; the limit on file sizes as an error; threads without signals |
 //! | `term` | the width of the terminal; a question to its user, with or without echo |
 //!
 //! `linux` adds `epoll` and `pipe` on top, for the relay's epoll backend only.

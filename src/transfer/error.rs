@@ -104,6 +104,8 @@ pub enum Error {
     },
     /// The receiver does not take this file.
     Skipped {
+        /// What kind of reason it gave.
+        kind: Kind,
         /// In the receiver's words: hostile.
         text: Vec<u8>,
     },
@@ -207,7 +209,8 @@ impl Error {
             | Self::Unreachable { .. }
             | Self::NoRelay { .. }
             | Self::RefusedByRelay => Kind::Lost,
-            Self::RefusedByPeer | Self::Declined | Self::Skipped { .. } => Kind::Refused,
+            Self::RefusedByPeer | Self::Declined => Kind::Refused,
+            Self::Skipped { kind, .. } => *kind,
             Self::Checksum | Self::NotAccepted => Kind::Checksum,
             Self::File { .. } | Self::Empty { .. } | Self::TooLarge { .. } => Kind::File,
             Self::Malformed(_)
@@ -363,14 +366,12 @@ impl fmt::Display for Error {
                 };
                 write!(f, "{cause}{}", Words(text))
             }
-            Self::Skipped { text } => write!(f, "the receiver does not take it{}", Words(text)),
-            Self::GivenUp { changed, text } => {
-                let cause = match changed {
-                    true => "it changed on the sender's disk while it was sent: send it again",
-                    false => "the sender cannot read it",
-                };
-                write!(f, "{cause}{}", Words(text))
+            Self::Skipped { text, .. } => write!(f, "the receiver does not take it{}", Words(text)),
+            // The sender's words say the same.
+            Self::GivenUp { changed: true, .. } => {
+                f.write_str("it changed on the sender's disk while it was sent: send it again")
             }
+            Self::GivenUp { text, .. } => write!(f, "the sender cannot read it{}", Words(text)),
             Self::Changed { path } => write!(
                 f,
                 "{} changed while it was sent: send it again",
@@ -498,6 +499,10 @@ mod tests {
     fn each_error_has_its_kind_and_each_kind_its_number_for_ever() {
         let lost = || io::Error::from(io::ErrorKind::ConnectionReset);
         let path = || PathBuf::from("a");
+        let skipped = |kind| Error::Skipped {
+            kind,
+            text: Vec::new(),
+        };
         let relay = || "relay:1".to_string();
         let table = [
             (Error::NobodyWaits, Kind::NobodyWaits, 3),
@@ -557,7 +562,8 @@ mod tests {
             (Error::Broken("rule"), Kind::Protocol, 8),
             (Error::Tampered, Kind::Protocol, 8),
             (Error::Declined, Kind::Refused, 5),
-            (Error::Skipped { text: Vec::new() }, Kind::Refused, 5),
+            (skipped(Kind::Refused), Kind::Refused, 5),
+            (skipped(Kind::NoSpace), Kind::NoSpace, 15),
         ];
         for (error, kind, number) in table {
             assert_eq!((error.kind(), kind.number()), (kind, number), "{error:?}");

@@ -25,6 +25,7 @@ use super::entry::{Entry, EntryKind, Item};
 use super::error::Error;
 use super::name::NameError;
 use crate::sys::fs::{FileKind, Stat};
+use crate::wire::v2::{ITEM_NAMES_MAX, ITEMS_MAX};
 
 /// Most bytes of standard input that were read and not yet taken over by the receiver.
 pub const UNACKNOWLEDGED: u64 = 8 << 20;
@@ -58,7 +59,7 @@ impl Sources {
     ///
     /// # Errors
     /// [`Error::File`] when one is not there or is neither file nor folder, when two have the same
-    /// name, or when the text is too long.
+    /// name, when there are more than one offer holds, or when the text is too long.
     pub fn open(arguments: Vec<Argument>) -> Result<Self, Error> {
         let roots: Vec<Root> = arguments
             .into_iter()
@@ -74,6 +75,19 @@ impl Sources {
             }
         }
         drop(names);
+        let mut room = ITEM_NAMES_MAX;
+        for (at, root) in roots.iter().enumerate() {
+            let left = room.checked_sub(root.name().len());
+            match left.filter(|_| at < ITEMS_MAX as usize) {
+                Some(left) => room = left,
+                None => {
+                    let text = format!(
+                        "is one too many: {at} arguments go at once, a folder with any number of files is one"
+                    );
+                    return Err(Error::file(&root.shown(), io::Error::other(text)));
+                }
+            }
+        }
         let roots: Arc<[Root]> = roots.into();
         let deadline = Instant::now() + COUNTED;
         let items = (0..roots.len()).map(|at| item(&roots, at, deadline));
@@ -84,7 +98,7 @@ impl Sources {
         })
     }
 
-    /// One item per argument, in their order. A name that is not UTF-8 is shown in place of itself.
+    /// One item per argument, in their order.
     pub fn items(&self) -> &[Item] {
         &self.items
     }
@@ -111,9 +125,7 @@ fn item(roots: &Arc<[Root]>, at: usize, deadline: Instant) -> Item {
     let root = &roots[at];
     let mut item = Item {
         kind: root.kind(),
-        name: String::from_utf8_lossy(root.name())
-            .into_owned()
-            .into_bytes(),
+        name: root.name().to_vec(),
         files: 0,
         bytes: Some(0),
         complete: true,

@@ -11,5 +11,6 @@ mod record;
 pub use self::error::RecordError;
 pub use self::header::{ANSWER_SIZE, Answer, Mark, VERSION, YES2};
 pub use self::record::{
-    BODY_MAX, DATA, DEPTH_MAX, Entry, FromReceiver, FromSender, ITEMS_MAX, NAME_MAX, TEXT_MAX,
+    BODY_MAX, DATA, DEPTH_MAX, Entry, FromReceiver, FromSender, ITEM_NAMES_MAX, ITEMS_MAX,
+    NAME_MAX, TEXT_MAX,
 };

@@ -13,6 +13,8 @@ static int nothing(void *user, uint64_t done, uint64_t total)
 
 static void everything_is_busy(p2pxfer *handle)
 {
+    const char *path = "x";
+    uint64_t number = 7;
     char buffer[8] = "as is";
     const int32_t busy = P2PXFER_BUSY;
     CHECK_STATUS(p2pxfer_set_user_id(handle, "other"), busy);
@@ -28,8 +30,18 @@ static void everything_is_busy(p2pxfer *handle)
     CHECK_STATUS(p2pxfer_received_path(handle, buffer, sizeof buffer), busy);
     CHECK_STATUS(p2pxfer_send_file(handle, "x"), busy);
     CHECK_STATUS(p2pxfer_recv_file(handle, buffer, sizeof buffer), busy);
+    CHECK_STATUS(p2pxfer_set_secret(handle, NULL, 0), busy);
+    CHECK_STATUS(p2pxfer_set_require_secret(handle, 1), busy);
+    CHECK_STATUS(p2pxfer_set_reconnect(handle, 0), busy);
+    CHECK_STATUS(p2pxfer_set_version1_only(handle, 1), busy);
+    CHECK_STATUS(p2pxfer_set_accept(handle, NULL, NULL), busy);
+    CHECK_STATUS(p2pxfer_send_files(handle, &path, 1), busy);
+    CHECK_STATUS(p2pxfer_send_text(handle, "x"), busy);
+    CHECK_STATUS(p2pxfer_received_item(handle, 0, buffer, sizeof buffer), busy);
+    CHECK_STATUS(p2pxfer_received_text(handle, buffer, sizeof buffer), busy);
+    CHECK_STATUS(p2pxfer_report_get(handle, P2PXFER_REPORT_FILES, &number), busy);
     CHECK_STATUS(p2pxfer_free(handle), busy);
-    CHECK(strcmp(buffer, "as is") == 0);
+    CHECK(strcmp(buffer, "as is") == 0 && number == 7);
 }
 
 struct nested {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define CHECK(holds)                                                                             \
     do {                                                                                         \
@@ -34,6 +35,7 @@
 
 struct setup {
     const char *folder;
+    char received[512]; /* a folder below that one: a file that is there already does not cross */
     const char *host;
     uint32_t port;
 };
@@ -41,10 +43,13 @@ struct setup {
 static struct setup setup_from(int argc, char **argv)
 {
     struct setup setup;
+    const size_t room = sizeof setup.received;
     CHECK(argc == 4);
     /* Whoever started this may have ignored SIGPIPE; most C programs get it as it comes. */
     CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
     setup.folder = argv[1];
+    CHECK((size_t)snprintf(setup.received, room, "%s/received", argv[1]) < room);
+    CHECK(mkdir(setup.received, 0700) == 0);
     setup.host = argv[2];
     setup.port = (uint32_t)strtoul(argv[3], NULL, 10);
     return setup;
@@ -58,7 +63,7 @@ static inline p2pxfer *handle_for(const struct setup *setup, const char *user_id
     MUST(p2pxfer_set_user_id(handle, user_id));
     MUST(p2pxfer_set_host(handle, setup->host));
     MUST(p2pxfer_set_port(handle, setup->port));
-    MUST(p2pxfer_set_output_folder(handle, setup->folder));
+    MUST(p2pxfer_set_output_folder(handle, setup->received));
     MUST(p2pxfer_set_wait(handle, 20000));
     return handle;
 }
@@ -94,7 +99,10 @@ static inline int same_content(const char *one, const char *other)
 /* A transfer in a thread of its own. */
 struct job {
     p2pxfer *handle;
-    const char *file; /* what to send; NULL to receive */
+    const char *file; /* what to send */
+    const char *const *files; /* or several, `count` of them */
+    size_t count;
+    const char *text; /* or a text; without any of these it receives */
     char *buffer;     /* where the received path goes */
     size_t size;
     p2pxfer_status status;
@@ -104,8 +112,14 @@ struct job {
 static inline void *run_job(void *argument)
 {
     struct job *job = (struct job *)argument;
-    job->status = job->file != NULL ? p2pxfer_send_file(job->handle, job->file)
-                                    : p2pxfer_recv_file(job->handle, job->buffer, job->size);
+    if (job->files != NULL)
+        job->status = p2pxfer_send_files(job->handle, job->files, job->count);
+    else if (job->text != NULL)
+        job->status = p2pxfer_send_text(job->handle, job->text);
+    else if (job->file != NULL)
+        job->status = p2pxfer_send_file(job->handle, job->file);
+    else
+        job->status = p2pxfer_recv_file(job->handle, job->buffer, job->size);
     return NULL;
 }
 

@@ -1,8 +1,6 @@
 /* Where received files go, and how a transfer that cannot be is refused. */
 #include "peer.h"
 
-#include <sys/stat.h>
-
 /* Sends `file`, receives it with `receiver` into a buffer, and frees the sender. */
 static void cross(const struct setup *setup, p2pxfer *receiver, const char *file, char *buffer,
                   size_t size)
@@ -44,7 +42,10 @@ static void a_path_that_does_not_fit_is_asked_for_again(const struct setup *setu
     CHECK(strcmp(path, wanted) == 0);
     CHECK(same_content(file, path));
 
-    /* The handle serves again, and keeps what is there. */
+    /* The handle serves again, takes what is there for received, and keeps what differs. */
+    cross(setup, receiver, file, path, sizeof path);
+    CHECK(strcmp(path, wanted) == 0);
+    make_file(setup, "photo.jpg", 300001, file, sizeof file);
     cross(setup, receiver, file, path, sizeof path);
     snprintf(wanted, sizeof wanted, "%s/photo (1).jpg", folder);
     CHECK(strcmp(path, wanted) == 0);
@@ -88,10 +89,14 @@ static void what_cannot_be_sent_is_refused(const struct setup *setup)
 
     snprintf(path, sizeof path, "%s/not there", setup->folder);
     CHECK_STATUS(p2pxfer_send_file(sender, path), P2PXFER_FILE);
-    CHECK_STATUS(p2pxfer_send_file(sender, setup->folder), P2PXFER_FILE);
+    CHECK_STATUS(p2pxfer_send_file(sender, ""), P2PXFER_BAD_ARGUMENT);
+    MUST(p2pxfer_set_version1_only(sender, 1));
+    CHECK_STATUS(p2pxfer_send_file(sender, path), P2PXFER_FILE);
+    CHECK_STATUS(p2pxfer_send_file(sender, setup->folder), P2PXFER_NEEDS_VERSION_2);
+    CHECK_STATUS(p2pxfer_send_text(sender, "text"), P2PXFER_NEEDS_VERSION_2);
     make_file(setup, "empty", 0, path, sizeof path);
     CHECK_STATUS(p2pxfer_send_file(sender, path), P2PXFER_FILE);
-    CHECK_STATUS(p2pxfer_send_file(sender, ""), P2PXFER_BAD_ARGUMENT);
+    MUST(p2pxfer_set_version1_only(sender, 0));
 
     make_file(setup, "full", 1, path, sizeof path);
     MUST(p2pxfer_set_wait(sender, 0));

@@ -145,6 +145,19 @@ fn at_a_terminal_an_offer_that_no_secret_verifies_is_taken_only_after_a_yes() {
     }
 }
 
+#[cfg(feature = "libc")]
+#[test]
+fn what_was_typed_before_the_question_is_no_answer_to_it() {
+    if !has("python3", "terminal") {
+        return;
+    }
+    let steps = ["type y", "expect take it? [y/N] ", "type n"];
+    let (sent, received, to) = offer(&[], &steps);
+    assert_eq!(sent.status, 5, "{sent:?}");
+    assert_eq!(last(&received), "status 5 terminal same", "{received:?}");
+    assert_eq!(std::fs::read_dir(to.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn the_question_ends_with_ctrl_c_and_the_sender_hears_of_it() {
     if !has("python3", "terminal") {

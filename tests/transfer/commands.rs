@@ -1,5 +1,6 @@
 //! The two programs: exit statuses, messages, signals.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -28,7 +29,7 @@ fn program(name: &str) -> Command {
     command
 }
 
-fn start(name: &str, folder: &Path, args: &[&str]) -> Run {
+fn start(name: &str, folder: &Path, args: &[impl AsRef<OsStr>]) -> Run {
     let child = program(name).current_dir(folder).args(args).spawn();
     Run {
         child: child.unwrap(),
@@ -99,6 +100,22 @@ fn a_file_crosses_and_each_side_says_so_in_one_line() {
     assert_eq!(received.1.lines().count(), 1);
     assert!(sent.2.is_empty());
     assert_eq!(received.2, b"in/hello.txt\n");
+}
+
+#[test]
+fn a_sender_ends_with_the_receivers_reason_and_says_that_nothing_was_sent() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    folder.file(".hidden", b"x");
+    let (sent, received) = cross(&folder, ".hidden", &[], &["-o", "in"]);
+    assert_eq!((sent.0, received.0), (9, 9), "{sent:?} {received:?}");
+    assert!(sent.1.ends_with("send_r: sent nothing, 1 left out\n"));
+    assert!(
+        received
+            .1
+            .ends_with("recv_r: received nothing, 1 left out\n")
+    );
+    assert!(received.2.is_empty());
 }
 
 #[test]
@@ -316,6 +333,32 @@ mod signals {
         let id = run.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &id]).status();
         assert!(status.unwrap().success());
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_is_a_failure_on_both_sides_and_taken_under_another_name() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = Folder::new();
+        let name = OsStr::from_bytes(b"a\xff");
+        std::fs::write(folder.path().join(name), b"x").unwrap();
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        for (output, status, names) in [("in", 9, 0), ("in/b", 0, 1)] {
+            let relay = Relay::start();
+            let port = port(&relay);
+            let receive = ["-", "alice", "127.0.0.1", &port, "-o", output];
+            let receiver = start("recv_r", folder.path(), &receive);
+            relay.await_listener("alice");
+            let send = [name, "alice".as_ref(), "127.0.0.1".as_ref(), port.as_ref()];
+            let sent = start("send_r", folder.path(), &send).end();
+            let received = receiver.end();
+            assert_eq!(
+                (sent.0, received.0),
+                (status, status),
+                "{sent:?} {received:?}"
+            );
+            let there = std::fs::read_dir(folder.path().join("in")).unwrap();
+            assert_eq!(there.count(), names);
+        }
     }
 
     #[test]

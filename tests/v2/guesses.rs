@@ -14,7 +14,7 @@ use super::pair::{Side, folder, path};
 use super::temp::TempDir;
 use super::trees::names;
 
-const SECRET: &str = "right";
+pub(crate) const SECRET: &str = "right";
 
 fn user() -> UserId {
     UserId::new(b"alice").unwrap()
@@ -32,12 +32,12 @@ fn waited(relay: &Relay) -> usize {
 }
 
 /// Waits until a listener waits, for the `count`th time.
-fn wait_for_listener(relay: &Relay, count: usize) {
+pub(crate) fn wait_for_listener(relay: &Relay, count: usize) {
     wait_until("the receiver waits", || waited(relay) >= count);
 }
 
 /// Plays a sender up to the tag of the receiver, and hangs up; or goes on if the tag is right.
-fn call(relay: &Relay, guess: &str) -> Option<(TcpStream, Channel)> {
+pub(crate) fn call(relay: &Relay, guess: &str) -> Option<(TcpStream, Channel)> {
     let mut stream = relay.connect();
     stream.write_all(&hello(b'C', b"alice")).unwrap();
     assert_eq!(read(&mut stream, 1), b"O");

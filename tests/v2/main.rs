@@ -12,6 +12,7 @@ mod crossing;
 mod guesses;
 mod kill;
 mod lies;
+mod offers;
 mod pair;
 mod programs;
 mod resume;

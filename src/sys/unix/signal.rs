@@ -65,6 +65,17 @@ pub fn fail_beyond_size_limit() {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
+/// From now on no signal is handled in the calling thread, nor in those that it starts; one that the
+/// thread itself raises, such as SIGPIPE, has no effect.
+pub fn block_all() {
+    // SAFETY: `sigset_t` is plain data, for which zero is a valid value.
+    let mut all: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is ours. The call cannot fail.
+    unsafe { libc::sigfillset(&raw mut all) };
+    // SAFETY: as above, and without a place for it the mask that was is not told.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut()) };
+}
+
 fn take_over(signal: libc::c_int) -> io::Result<()> {
     // SAFETY: `sigaction` is plain data for which zero is a valid value: no flags, empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };

@@ -55,6 +55,9 @@ pub fn ask(
 ) -> io::Result<()> {
     let mut tty = open()?;
     let echo = hidden.then(|| NoEcho::begin(&tty)).transpose()?;
+    // What was typed before the question is no answer to it.
+    // SAFETY: takes a descriptor that is open.
+    check(unsafe { libc::tcflush(tty.as_raw_fd(), libc::TCIFLUSH) })?;
     tty.write_all(question.as_bytes())?;
     let result = read_line(&mut tty, answer, stop);
     if hidden || result.is_err() {
@@ -109,7 +112,6 @@ fn hidden() -> MutexGuard<'static, Option<(File, libc::termios)>> {
 }
 
 fn set(tty: RawFd, mode: &libc::termios) -> io::Result<()> {
-    // What was typed before the question is no answer to it: FLUSH drops it.
     // SAFETY: reads one `termios`, which outlives the call.
     check(unsafe { libc::tcsetattr(tty, libc::TCSAFLUSH, mode) }).map(drop)
 }

@@ -128,6 +128,11 @@ impl Journal {
         self.append(b'S', groups, &[0; GROUP_VALUE])
     }
 
+    /// Says nothing any more, whatever is added: what it proved does not hold.
+    pub(super) fn discard(&self) -> io::Result<()> {
+        self.file.set_len(0)
+    }
+
     /// The same journal, for another thread.
     pub(super) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {

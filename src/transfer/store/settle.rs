@@ -265,11 +265,15 @@ fn run(shared: &Shared, mut settled: OnSettled) {
 
 impl Mark {
     /// Without it a resumption after a crash of the machine reads more; so a failure is none, but for
-    /// that it must not be forgotten when the file is complete.
+    /// that it must not be forgotten when the file is complete: neither by this connection nor by a later
+    /// one, which knows the part by its journal alone.
     fn make(self) {
         match self.part.sync_data() {
             Ok(()) => drop(self.journal.synced(self.groups)),
-            Err(_) => self.damaged.store(true, Ordering::Release),
+            Err(_) => {
+                self.damaged.store(true, Ordering::Release);
+                let _ = self.journal.discard();
+            }
         }
     }
 }
@@ -479,4 +483,46 @@ fn sync_folder(
         }
     }
     handle.sync_all()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::crypto::blake3::{GROUP, Hasher};
+    use crate::transfer::store::journal::Origin;
+
+    #[test]
+    fn a_part_that_the_disk_did_not_take_is_proved_by_no_journal_later() {
+        let origin = Origin {
+            name: b"a".to_vec(),
+            size: 4 * GROUP as u64,
+            mtime: Time::default(),
+        };
+        let path = std::env::temp_dir().join(format!("p2pxfer-mark-{}", std::process::id()));
+        let open = || {
+            let mut options = File::options();
+            options.read(true).append(true).create(true);
+            options.open(&path).unwrap()
+        };
+        let journal = Journal::begin(open(), &origin, None).unwrap();
+        let mut hasher = Hasher::new();
+        let record = |index, group| journal.group(index, group).unwrap();
+        hasher.update_with(&vec![1; 2 * GROUP], record);
+        assert!(Journal::open(open(), &origin).unwrap().is_some());
+        let damaged = Damaged::default();
+        let mark = Mark {
+            // It takes everything and can be synced never.
+            part: File::open("/dev/null").unwrap(),
+            journal: journal.try_clone().unwrap(),
+            groups: 1,
+            damaged: Arc::clone(&damaged),
+        };
+        mark.make();
+        assert!(damaged.load(Ordering::Acquire));
+        hasher.update_with(&vec![1; 2 * GROUP], |index, group| {
+            journal.group(index, group).unwrap();
+        });
+        assert!(Journal::open(open(), &origin).unwrap().is_none());
+        std::fs::remove_file(&path).unwrap();
+    }
 }

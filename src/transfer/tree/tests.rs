@@ -125,6 +125,14 @@ fn links_special_files_and_names_that_no_receiver_takes_are_listed_and_not_sent(
             "{text}: {found:#?}"
         );
     }
+    // A name that the user gives is the receiver's to judge, which may have chosen another one.
+    let named = temp.path().join(std::ffi::OsStr::from_bytes(b"\xfe"));
+    fs::write(&named, b"u").unwrap();
+    let found = only(&named).entry;
+    assert_eq!(
+        (found.kind, &found.path[..]),
+        (EntryKind::File, &[b"\xfe".to_vec()][..])
+    );
     // A link that the user names is what it leads to, under its own name.
     fs::write(temp.path().join("target"), b"t").unwrap();
     std::os::unix::fs::symlink("target", temp.path().join("named")).unwrap();
@@ -284,4 +292,12 @@ fn a_stream_keeps_what_is_not_acknowledged_and_no_more() {
     assert_eq!(text.seek(2).unwrap(), blake3::hash(b"he"));
     assert_eq!(read_all(&mut text), b"llo");
     assert_eq!(text.finish().unwrap(), (5, blake3::hash(b"hello")));
+}
+
+#[test]
+fn more_arguments_than_an_offer_holds_are_refused_before_anybody_is_called() {
+    let texts = |count| vec![Argument::Text("x".into()); count];
+    assert!(Sources::open(texts(65_536)).is_ok());
+    let error = Sources::open(texts(65_537)).unwrap_err().to_string();
+    assert!(error.contains("65536 arguments go at once"), "{error}");
 }

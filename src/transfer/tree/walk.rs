@@ -202,7 +202,6 @@ impl Walk {
     fn path(&mut self, path: PathBuf, name: Vec<u8>, stat: Stat) -> Result<Found, Skipped> {
         let mtime = Time::of(stat.mtime);
         let why = match stat.kind {
-            _ if std::str::from_utf8(&name).is_err() => SkipReason::Name(NameError::NotUnicode),
             FileKind::File => {
                 let origin = Origin::File(path, stat);
                 let size = Some(stat.size);

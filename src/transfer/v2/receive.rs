@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::receiver::{Heard, Receiver};
 use super::session::{self, Batch, Ended, Stream, read_records};
 use super::{BATCH, Broken, QUEUE, WINDOW};
+use crate::crypto::blake3::Hash;
 use crate::transfer::channel::{Channel, Opener, Sealer, frame};
 use crate::transfer::entry::{Entry, EntryKind};
 use crate::transfer::error::Error;
@@ -29,8 +30,8 @@ const ACKNOWLEDGED: u64 = 1 << 20;
 pub struct Receiving {
     inbox: Arc<Inbox>,
     tree: Tree,
-    /// The sender that was accepted.
-    run: Option<[u8; 16]>,
+    /// The sender that was accepted, and the hash of its offer.
+    run: Option<([u8; 16], Hash)>,
     entries: BTreeMap<u64, Known>,
     report: Report,
     total: u64,
@@ -415,8 +416,17 @@ impl Receiving {
     }
 
     fn offer(&mut self, session: &mut Session<'_, '_>, run: [u8; 16]) -> Result<(), Error> {
+        let accepted = (run, session.machine.digest());
+        if self
+            .run
+            .is_some_and(|known| known.0 == run && known != accepted)
+        {
+            return Err(Error::Broken(
+                "another offer than the one that was accepted",
+            ));
+        }
         self.tree.offer(run, session.machine.items())?;
-        if self.run != Some(run) {
+        if self.run != Some(accepted) {
             let offer = Offer {
                 items: session.machine.items().to_vec(),
                 verified: session.verified,
@@ -429,7 +439,7 @@ impl Receiving {
                 return Err(Error::Declined);
             }
             Event::Accepted.tell(session.observer)?;
-            self.run = Some(run);
+            self.run = Some(accepted);
         }
         session.put(FromReceiver::Accept);
         // The sender waits for it.

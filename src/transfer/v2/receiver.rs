@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Broken, WINDOW, WINDOW_BYTES};
-use crate::crypto::blake3::Hash;
+use crate::crypto::blake3::{Hash, Hasher};
 use crate::transfer::entry::{Entry, EntryKind, Item, Time};
-use crate::wire::v2::{self, FromSender, ITEMS_MAX};
-
-/// Most bytes of the names of all items together.
-const NAMES_MAX: usize = 4 << 20;
+use crate::wire::v2::{self, FromSender, ITEM_NAMES_MAX, ITEMS_MAX};
 
 /// What was announced and is not settled, and what comes at the moment.
 #[derive(Debug, Default)]
 pub struct Receiver {
     items: Vec<Item>,
+    /// Of each item that is no folder, whether its one entry was announced.
+    announced: Vec<bool>,
     names: usize,
     offered: bool,
     /// The lowest index that the next entry may have.
@@ -128,6 +127,26 @@ impl Receiver {
         &self.items
     }
 
+    /// BLAKE3 of the offer: its user is not asked again for the same one.
+    pub fn digest(&self) -> Hash {
+        let mut hasher = Hasher::new();
+        let mut bytes = Vec::new();
+        for item in &self.items {
+            bytes.clear();
+            let record = FromSender::Item {
+                kind: item.kind as u8,
+                complete: item.complete,
+                files: item.files,
+                bytes: item.bytes,
+                name: &item.name,
+            };
+            record.encode(&mut bytes);
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(&bytes);
+        }
+        hasher.finish()
+    }
+
     /// This side says WANT.
     pub fn want(&mut self, index: u64, offset: u64) {
         self.set(index, State::Wanted { offset });
@@ -188,9 +207,10 @@ impl Receiver {
             } if !self.offered => {
                 let kind = EntryKind::from_number(kind).ok_or(Broken("an item of no kind"))?;
                 self.names += name.len();
-                if self.items.len() >= ITEMS_MAX as usize || self.names > NAMES_MAX {
+                if self.items.len() >= ITEMS_MAX as usize || self.names > ITEM_NAMES_MAX {
                     return Err(Broken("an offer of too many items"));
                 }
+                self.announced.push(false);
                 self.items.push(Item {
                     kind,
                     name: name.to_vec(),
@@ -247,11 +267,16 @@ impl Receiver {
             return Err(Broken("more entries at once than are allowed"));
         }
         let kind = EntryKind::from_number(entry.kind).ok_or(Broken("an entry of no kind"))?;
-        let item = self.items.get(entry.item as usize);
-        let belongs = item.is_some_and(|item| {
+        let number = entry.item as usize;
+        let items = self.items.get(number).zip(self.announced.get_mut(number));
+        let belongs = items.is_some_and(|(item, announced)| {
             let inside = match item.kind {
                 EntryKind::Folder => !matches!(kind, EntryKind::Text | EntryKind::Stream),
-                whole => kind == whole && entry.path.len() == 1,
+                // What its user said yes to is one of this size.
+                whole => {
+                    let one = kind == whole && entry.path.len() == 1 && entry.size == item.bytes;
+                    one && !std::mem::replace(announced, true)
+                }
             };
             inside && entry.path.first() == Some(&item.name)
         });
@@ -403,7 +428,7 @@ mod tests {
             kind,
             complete: true,
             files: 1,
-            bytes: Some(4),
+            bytes: (kind != 4).then_some(4),
             name,
         }
     }
@@ -516,7 +541,7 @@ mod tests {
         let mut receiver = Receiver::default();
         let name = [b'a'; 255];
         let taken = (0..ITEMS_MAX).take_while(|_| receiver.handle(item(1, &name)).is_ok());
-        assert_eq!(taken.count(), NAMES_MAX / 255);
+        assert_eq!(taken.count(), ITEM_NAMES_MAX / 255);
     }
 
     #[test]
@@ -532,6 +557,18 @@ mod tests {
         assert!(!legal(2, entry(0, 3, &[b"a"])));
         assert!(!legal(2, entry(0, 4, &[b"a", b"b"])));
         assert!(legal(4, entry(0, 4, &[b"a"])));
+    }
+
+    #[test]
+    fn a_file_of_the_offer_comes_once_and_has_the_size_that_was_offered() {
+        let mut receiver = offered(1);
+        receiver.handle(entry(0, 1, &[b"a"])).unwrap();
+        assert!(receiver.handle(entry(1, 1, &[b"a"])).is_err());
+        let mut longer = entry(0, 1, &[b"a"]);
+        if let FromSender::Entry(entry) = &mut longer {
+            entry.size = Some(5);
+        }
+        assert!(offered(1).handle(longer).is_err());
     }
 
     #[test]

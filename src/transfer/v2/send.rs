@@ -569,12 +569,16 @@ impl State {
                     });
                 }
             }
-            Heard::Skipped { index, text } => {
+            Heard::Skipped {
+                index,
+                reason,
+                text,
+            } => {
                 self.moved = true;
                 if let Some(pending) = self.pending.remove(&index) {
                     let path = pending.found.entry.shown();
-                    let text = text.to_vec();
-                    let error = Error::Skipped { text };
+                    let (kind, text) = (session::refused(reason), text.to_vec());
+                    let error = Error::Skipped { kind, text };
                     self.news.push_back(News::Skipped { path, error });
                 }
             }

@@ -99,6 +99,8 @@ pub enum Heard<'a> {
     Skipped {
         /// Which.
         index: u64,
+        /// See [`FromReceiver::Skip`].
+        reason: u8,
         /// In the receiver's words.
         text: &'a [u8],
     },
@@ -232,8 +234,16 @@ impl Sender {
                 prefix,
             } => self.want(index, offset, prefix),
             FromReceiver::Have { index, hash } => self.have(index, hash),
-            FromReceiver::Skip { index, text, .. } => match self.settle(index) {
-                true => Ok(Heard::Skipped { index, text }),
+            FromReceiver::Skip {
+                index,
+                reason,
+                text,
+            } => match self.settle(index) {
+                true => Ok(Heard::Skipped {
+                    index,
+                    reason,
+                    text,
+                }),
                 false => self.late(index, Heard::Nothing),
             },
             FromReceiver::Committed { index, hash } => self.committed(index, hash),
@@ -509,7 +519,11 @@ mod tests {
         sender.handle(want(1, 0)).unwrap();
         assert!(matches!(
             sender.handle(skip.clone()),
-            Ok(Heard::Skipped { index: 1, .. })
+            Ok(Heard::Skipped {
+                index: 1,
+                reason: 3,
+                ..
+            })
         ));
         assert_eq!(sender.poll_job(), None);
         assert!(!sender.is_open(1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::crypto::aead::Forged;
 use crate::transfer::channel::{Opener, RECORD_MAX, Sealer, frame};
-use crate::transfer::error::{Cause, Error};
+use crate::transfer::error::{Cause, Error, Kind};
 use crate::wire::v2::FromSender;
 
 /// A connection whose two directions are used by different threads at once. Reads and writes block; the
@@ -161,6 +161,16 @@ pub(super) fn aborted(code: u8, text: &[u8]) -> Error {
     };
     let text = text.to_vec();
     Error::EndedByPeer { cause, text }
+}
+
+/// What the reason of the peer's SKIP comes to.
+pub(super) fn refused(reason: u8) -> Kind {
+    match reason {
+        1 => Kind::UnsafeName,
+        2 => Kind::Checksum,
+        3 => Kind::NoSpace,
+        _ => Kind::Refused,
+    }
 }
 
 /// What the users on both sides are told of an error with a file: without the path, which is nobody's

@@ -11,6 +11,8 @@ pub const NAME_MAX: usize = 255;
 pub const DEPTH_MAX: usize = 64;
 /// Most items of an offer.
 pub const ITEMS_MAX: u32 = 65_536;
+/// Most bytes of the names of all items together.
+pub const ITEM_NAMES_MAX: usize = 4 << 20;
 /// Most bytes of the text of a record; a longer one is cut when it is encoded.
 pub const TEXT_MAX: usize = 255;
 

@@ -1,0 +1,121 @@
+/* A relay in the process: it serves, counts, and ends; and a peer that leaves in the middle of the data
+ * raises no SIGPIPE there, which would end this program. */
+#include "peer.h"
+
+static uint64_t number(const p2pxfer_relay *relay, p2pxfer_relay_number which)
+{
+    uint64_t value = 0;
+    MUST(p2pxfer_relay_get(relay, which, &value));
+    return value;
+}
+
+static void a_file_crosses_the_relay_in_the_process(const struct setup *given)
+{
+    struct setup setup = *given;
+    struct job receive = {0}, send = {0};
+    char file[512], path[512];
+    p2pxfer_relay *relay = NULL, *second = NULL;
+
+    MUST(p2pxfer_relay_start("127.0.0.1", 0, &relay));
+    setup.host = "127.0.0.1";
+    setup.port = (uint32_t)p2pxfer_relay_port(relay);
+    CHECK(setup.port > 0 && setup.port < 65536);
+    CHECK_STATUS(p2pxfer_relay_start("127.0.0.1", setup.port, &second), P2PXFER_FAILED);
+    CHECK(second == NULL);
+    make_file(&setup, "relay.bin", 2000000, file, sizeof file);
+    receive.handle = handle_for(&setup, "inside");
+    receive.buffer = path;
+    receive.size = sizeof path;
+    send.handle = handle_for(&setup, "inside");
+    send.file = file;
+    start(&receive);
+    start(&send);
+    MUST(finish(&send));
+    MUST(finish(&receive));
+    CHECK(same_content(file, path));
+    CHECK(number(relay, P2PXFER_RELAY_MATCHES) == 1);
+    CHECK(number(relay, P2PXFER_RELAY_CALLER_BYTES) > 2000000);
+    CHECK(number(relay, P2PXFER_RELAY_LISTENER_BYTES) > 0);
+    CHECK(number(relay, P2PXFER_RELAY_ACCEPTED) >= 2);
+    MUST(p2pxfer_set_wait(send.handle, 0));
+    CHECK_STATUS(p2pxfer_send_file(send.handle, file), P2PXFER_NOBODY_WAITS);
+    CHECK(number(relay, P2PXFER_RELAY_REFUSED) >= 1);
+    MUST(p2pxfer_relay_stop(relay));
+    CHECK_STATUS(p2pxfer_send_file(send.handle, file), P2PXFER_CONNECTION_LOST);
+    MUST(p2pxfer_free(receive.handle));
+    MUST(p2pxfer_free(send.handle));
+}
+
+static void a_peer_that_leaves_ends_its_pair_alone(const struct setup *given)
+{
+    static char bytes[1 << 16];
+    const struct linger at_once = {1, 0};
+    struct setup setup = *given;
+    p2pxfer_relay *relay;
+    p2pxfer *handle;
+    p2pxfer_socket listener, caller;
+    int round;
+
+    MUST(p2pxfer_relay_start("127.0.0.1", 0, &relay));
+    setup.host = "127.0.0.1";
+    setup.port = (uint32_t)p2pxfer_relay_port(relay);
+    handle = handle_for(&setup, "leaves");
+    for (round = 0; round < 20; round++) {
+        MUST(p2pxfer_register(handle, &listener));
+        MUST(p2pxfer_dial(handle, &caller));
+        while (number(relay, P2PXFER_RELAY_PAIRS) != 1)
+            sched_yield();
+        write_fully(caller, "go", 2);
+        read_fully(listener, bytes, 2);
+        if (round % 2) /* the relay sees an end first, which turns its error into EPIPE */
+            CHECK(shutdown(listener, SHUT_WR) == 0);
+        CHECK(setsockopt(listener, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+        CHECK(close(listener) == 0);
+        while (send(caller, bytes, sizeof bytes, MSG_NOSIGNAL) > 0)
+            continue;
+        CHECK(close(caller) == 0);
+        while (number(relay, P2PXFER_RELAY_CONNECTIONS) != 0)
+            sched_yield();
+    }
+    MUST(p2pxfer_register(handle, &listener));
+    while (number(relay, P2PXFER_RELAY_LISTENERS) != 1)
+        sched_yield();
+    MUST(p2pxfer_free(handle));
+    MUST(p2pxfer_relay_stop(relay));
+    CHECK(read(listener, bytes, 1) <= 0);
+    CHECK(close(listener) == 0);
+}
+
+static void what_cannot_be_is_an_error(void)
+{
+    p2pxfer_relay *relay = NULL;
+    uint64_t value = 7;
+    const int32_t bad = P2PXFER_BAD_ARGUMENT;
+
+    MUST(p2pxfer_relay_stop(NULL));
+    CHECK_STATUS(p2pxfer_relay_port(NULL), bad);
+    CHECK_STATUS(p2pxfer_relay_get(NULL, P2PXFER_RELAY_PAIRS, &value), bad);
+    CHECK_STATUS(p2pxfer_relay_start("127.0.0.1", 0, NULL), bad);
+    CHECK_STATUS(p2pxfer_relay_start("127.0.0.1", 65536, &relay), bad);
+    CHECK_STATUS(p2pxfer_relay_start("127.0.0.1", UINT32_MAX, &relay), bad);
+    CHECK_STATUS(p2pxfer_relay_start("", 0, &relay), bad);
+    CHECK_STATUS(p2pxfer_relay_start("localhost", 0, &relay), bad);
+    CHECK_STATUS(p2pxfer_relay_start("\xff", 0, &relay), bad);
+    CHECK_STATUS(p2pxfer_relay_start("192.0.2.1", 0, &relay), P2PXFER_FAILED);
+    CHECK(relay == NULL);
+    MUST(p2pxfer_relay_start(NULL, 0, &relay));
+    CHECK_STATUS(p2pxfer_relay_get(relay, 0, &value), bad);
+    CHECK_STATUS(p2pxfer_relay_get(relay, P2PXFER_RELAY_CALLER_BYTES + 1, &value), bad);
+    CHECK_STATUS(p2pxfer_relay_get(relay, P2PXFER_RELAY_PAIRS, NULL), bad);
+    CHECK(value == 7);
+    MUST(p2pxfer_relay_stop(relay));
+}
+
+int main(int argc, char **argv)
+{
+    struct setup setup = setup_from(argc, argv);
+    a_file_crosses_the_relay_in_the_process(&setup);
+    a_peer_that_leaves_ends_its_pair_alone(&setup);
+    what_cannot_be_is_an_error();
+    return 0;
+}
