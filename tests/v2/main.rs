@@ -15,4 +15,5 @@ mod pair;
 mod programs;
 mod resume;
 mod trees;
+mod window;
 mod wire;
