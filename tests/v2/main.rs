@@ -17,4 +17,5 @@ mod pair;
 mod programs;
 mod resume;
 mod trees;
+mod window;
 mod wire;
