@@ -513,7 +513,7 @@ mod tests {
         let damaged = Damaged::default();
         let mark = Mark {
             // It takes everything and can be synced never.
-            part: Arc::new(File::open("/dev/null").unwrap().into()),
+            part: Arc::new(Private::from(File::open("/dev/null").unwrap())),
             journal: journal.clone(),
             groups: 1,
             damaged: Arc::clone(&damaged),
