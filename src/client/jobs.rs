@@ -226,7 +226,10 @@ impl<'a> SendJob<'a> {
         let mut error = None;
         loop {
             let after = backoff.next()?.max(at_least);
-            if window.left() <= after || self.cancel.is_cancelled() {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            if window.left() <= after {
                 return Err(loss);
             }
             Event::Reconnecting {
@@ -318,7 +321,10 @@ impl<'a> ReceiveJob<'a> {
         // The relay may not have noticed the loss yet, but a listener is in nobody's way.
         let mut after = Duration::ZERO;
         loop {
-            if window.left() <= after || self.cancel.is_cancelled() {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            if window.left() <= after {
                 return Err(loss);
             }
             Event::Reconnecting {
