@@ -292,7 +292,14 @@ impl<'a> ReceiveJob<'a> {
                 Err(Ended::Failed(error)) => return Err(error),
                 Err(Ended::Lost { error, moved }) => {
                     window.lost(moved);
-                    self.listen_again(&window, error, observer)?
+                    match self.listen_again(&window, error, observer) {
+                        // The sender had all it wanted, or it would have come back.
+                        Err(error) if receiving.is_complete() && !self.cancel.is_cancelled() => {
+                            drop(error);
+                            return Ok(receiving.into_report());
+                        }
+                        again => again?,
+                    }
                 }
             };
         }

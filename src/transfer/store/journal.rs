@@ -15,8 +15,10 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
 use crate::crypto::blake3::{self, GROUP, GROUP_VALUE, Group, Hasher};
+use crate::sys::fs::Private;
 use crate::sys::random;
 use crate::transfer::entry::Time;
 use crate::wire::Reader;
@@ -43,10 +45,10 @@ pub(super) struct Origin {
     pub(super) mtime: Time,
 }
 
-/// An open journal; records go to its end.
-#[derive(Debug)]
+/// An open journal; records go to its end. A clone is the same journal, for another thread.
+#[derive(Clone, Debug)]
 pub(super) struct Journal {
-    file: File,
+    file: Arc<Private>,
     salt: [u8; 8],
     /// Where its records begin, in bytes.
     start: u64,
@@ -76,24 +78,36 @@ struct Said {
 
 impl Journal {
     /// Begins the journal of an empty part. `boot`: the id of this start of the machine.
-    pub(super) fn begin(file: File, origin: &Origin, boot: Option<[u8; 16]>) -> io::Result<Self> {
+    pub(super) fn begin(
+        file: Private,
+        origin: &Origin,
+        boot: Option<[u8; 16]>,
+    ) -> io::Result<Self> {
         let mut salt = [0; 8];
         random::fill(&mut salt)?;
         let header = header(origin, salt, boot.unwrap_or_default());
         file.set_len(0)?;
-        (&file).write_all(&header)?;
-        let start = header.len() as u64;
-        Ok(Self { file, salt, start })
+        let mut to: &File = &file;
+        to.write_all(&header)?;
+        Ok(Self {
+            file: Arc::new(file),
+            salt,
+            start: header.len() as u64,
+        })
     }
 
     /// Opens what was begun before; `None` when it is of another file, or is no journal.
-    pub(super) fn open(file: File, origin: &Origin) -> io::Result<Option<Self>> {
+    pub(super) fn open(file: Private, origin: &Origin) -> io::Result<Option<Self>> {
         let length = HEADER + origin.name.len();
         let mut found = Vec::with_capacity(length);
-        (&file).seek(SeekFrom::Start(0))?;
-        (&file).take(length as u64).read_to_end(&mut found)?;
-        let start = length as u64;
-        Ok(is_header(&found, origin).map(|salt| Self { file, salt, start }))
+        let mut from: &File = &file;
+        from.seek(SeekFrom::Start(0))?;
+        from.take(length as u64).read_to_end(&mut found)?;
+        Ok(is_header(&found, origin).map(|salt| Self {
+            file: Arc::new(file),
+            salt,
+            start: length as u64,
+        }))
     }
 
     /// Finds what holds of the part, and drops the records of what does not.
@@ -128,17 +142,13 @@ impl Journal {
         self.append(b'S', groups, &[0; GROUP_VALUE])
     }
 
-    /// The same journal, for another thread.
-    pub(super) fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            file: self.file.try_clone()?,
-            ..*self
-        })
+    fn file(&self) -> &File {
+        &self.file
     }
 
     fn append(&self, kind: u8, number: u64, value: &[u8; GROUP_VALUE]) -> io::Result<()> {
         // In one call: the file was opened for appending, so two threads do not mix.
-        (&self.file).write_all(&record(self.salt, kind, number, value))
+        self.file().write_all(&record(self.salt, kind, number, value))
     }
 
     /// How many of the groups `from..to` the part holds, the first ones.
@@ -181,8 +191,8 @@ impl Journal {
     fn said(&self) -> io::Result<Said> {
         let mut boot = [0; 16];
         let at = 16 + 1 + 8;
-        (&self.file).seek(SeekFrom::Start(at))?;
-        (&self.file).read_exact(&mut boot)?;
+        self.file().seek(SeekFrom::Start(at))?;
+        self.file().read_exact(&mut boot)?;
         let mut said = Said {
             groups: 0,
             synced: 0,
@@ -206,9 +216,9 @@ impl Journal {
     }
 
     fn records(&self) -> io::Result<Records<'_>> {
-        (&self.file).seek(SeekFrom::Start(self.start))?;
+        self.file().seek(SeekFrom::Start(self.start))?;
         Ok(Records {
-            reader: BufReader::with_capacity(64 << 10, &self.file),
+            reader: BufReader::with_capacity(64 << 10, self.file()),
             salt: self.salt,
             at: self.start,
             groups: 0,

@@ -36,6 +36,7 @@ pub struct Receiving {
     total: u64,
     done: u64,
     connections: u32,
+    complete: bool,
 }
 
 /// What is known of an entry that is not settled.
@@ -218,6 +219,7 @@ impl Receiving {
             total: u64::MAX,
             done: 0,
             connections: 0,
+            complete: false,
         })
     }
 
@@ -230,6 +232,11 @@ impl Receiving {
     /// Whether a sender was accepted, so that it may come back.
     pub fn is_begun(&self) -> bool {
         self.run.is_some()
+    }
+
+    /// Whether all that the sender had is here, so that only its last word is missing.
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// What came of it.
@@ -306,6 +313,7 @@ impl Receiving {
         });
         if result.is_err() {
             self.interrupt(session.observer)?;
+            self.complete = session.machine.is_last_heard() && self.entries.is_empty();
         }
         result.map_err(|error| match error {
             Error::Lost(_) | Error::Truncated => Ended::Lost {

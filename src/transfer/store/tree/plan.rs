@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Decision, FOLDERS, JOURNALED, Refusal, Tree, TreeTarget};
 use crate::crypto::blake3::{self, GROUP, Hasher};
-use crate::sys::fs::{self as system, Access, FileKind};
+use crate::sys::fs::{self as system, Access, FileKind, Private};
 use crate::transfer::entry::{Entry, EntryKind, Time};
 use crate::transfer::name::{JOURNAL_ENDING, LONGEST, NameError, PART_ENDING, safe_path};
 use crate::transfer::store::journal::{Journal, Origin, Proved};
@@ -260,7 +260,7 @@ impl Tree {
         folder: &Folder,
         name: &OsStr,
         access: Access,
-    ) -> io::Result<File> {
+    ) -> io::Result<Private> {
         match folder.dir.open_private(name, access) {
             Err(error) if error.kind() != io::ErrorKind::NotFound && self.settler.has_work() => {
                 self.settler.drain();
