@@ -293,7 +293,7 @@ impl<'a> ReceiveJob<'a> {
                 Err(Ended::Lost { error, moved }) => {
                     window.lost(moved);
                     match self.listen_again(&window, error, observer) {
-                        // The sender had all it wanted, or it would have come back.
+                        // All is here, whether or not the sender knows it.
                         Err(error) if receiving.is_complete() && !self.cancel.is_cancelled() => {
                             drop(error);
                             return Ok(receiving.into_report());

@@ -16,4 +16,5 @@ mod pair;
 mod programs;
 mod resume;
 mod trees;
+mod window;
 mod wire;

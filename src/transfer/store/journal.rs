@@ -110,8 +110,17 @@ impl Journal {
         }))
     }
 
-    /// Finds what holds of the part, and drops the records of what does not.
-    pub(super) fn prove(&self, part: &File, boot: Option<[u8; 16]>) -> io::Result<Proved> {
+    /// Finds what holds of the part, and drops the records of what does not. It may have to be read, as long
+    /// as `goes_on` says so.
+    ///
+    /// # Errors
+    /// `Interrupted` when `goes_on` does not; nothing is dropped then.
+    pub(super) fn prove(
+        &self,
+        part: &File,
+        boot: Option<[u8; 16]>,
+        goes_on: &dyn Fn() -> bool,
+    ) -> io::Result<Proved> {
         let said = self.said()?;
         let there = part.metadata()?.len() / GROUP as u64;
         let groups = said.groups.min(there);
@@ -121,7 +130,7 @@ impl Journal {
         } else {
             said.synced.min(groups)
         };
-        let groups = trusted + self.recheck(part, trusted, groups)?;
+        let groups = trusted + self.recheck(part, trusted, groups, goes_on)?;
         self.cut_behind(groups)?;
         if let Some(boot) = boot.filter(|_| !same_boot) {
             let mut value = [0; GROUP_VALUE];
@@ -148,17 +157,27 @@ impl Journal {
 
     fn append(&self, kind: u8, number: u64, value: &[u8; GROUP_VALUE]) -> io::Result<()> {
         // In one call: the file was opened for appending, so two threads do not mix.
-        self.file().write_all(&record(self.salt, kind, number, value))
+        self.file()
+            .write_all(&record(self.salt, kind, number, value))
     }
 
     /// How many of the groups `from..to` the part holds, the first ones.
-    fn recheck(&self, mut part: &File, from: u64, to: u64) -> io::Result<u64> {
+    fn recheck(
+        &self,
+        mut part: &File,
+        from: u64,
+        to: u64,
+        goes_on: &dyn Fn() -> bool,
+    ) -> io::Result<u64> {
         if from == to {
             return Ok(0);
         }
         let mut bytes = vec![0; GROUP];
         part.seek(SeekFrom::Start(from * GROUP as u64))?;
         for (index, known) in (from..to).zip(self.groups()?.skip(usize_of(from))) {
+            if !goes_on() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             part.read_exact(&mut bytes)?;
             if blake3::group(index, &bytes) != Some(known) {
                 return Ok(index - from);

@@ -147,6 +147,21 @@ impl Inbox {
         }
     }
 
+    /// Whether anybody waits for what this side makes of what has come.
+    fn goes_on(&self) -> bool {
+        let state = self.lock();
+        !state.stopped && state.end.is_none()
+    }
+
+    /// How it ended.
+    fn ended(&self) -> Error {
+        let mut state = self.lock();
+        match state.end.take() {
+            Some(end) if !state.stopped => end,
+            _ => Error::Cancelled,
+        }
+    }
+
     fn recycle(&self, batch: Batch) {
         let mut state = self.lock();
         if state.spare.len() < 4 {
@@ -200,13 +215,15 @@ impl Receiving {
     pub fn new(place: &Place) -> Result<Self, Error> {
         let inbox = Arc::new(Inbox::default());
         let settled = Arc::clone(&inbox);
-        let tree = Tree::open(
+        let asked = Arc::clone(&inbox);
+        let mut tree = Tree::open(
             place,
             Box::new(move |outcome| {
                 settled.lock().settled.push_back(outcome);
                 settled.filled.notify_all();
             }),
         )?;
+        tree.ask(Box::new(move || asked.goes_on()));
         Ok(Self {
             inbox,
             tree,
@@ -467,6 +484,7 @@ impl Receiving {
                 session.put(FromReceiver::Have { index, hash });
             }
             Decision::Later => {}
+            Decision::Interrupted => return Err(self.inbox.ended()),
             Decision::Settled { hash } => {
                 // It was counted when it was settled.
                 self.entries.remove(&index);

@@ -117,6 +117,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Something is due for the thread that reads the files.
+    pub(super) fn wake(&self) {
+        // Whoever has looked and not found it waits by now.
+        drop(self.lock());
+        self.due.notify_all();
+    }
+
     pub(super) fn notify(&self) {
         self.changed.notify_all();
     }
@@ -237,7 +244,7 @@ impl Sending {
             due: Condvar::new(),
         });
         let producer = Arc::clone(&shared);
-        // It is not awaited at the end: it may wait for standard input.
+        // It is not awaited at the end: it may wait for a slow disk.
         thread::Builder::new()
             .spawn(move || produce(&producer, sources))
             .map_err(Error::Lost)?;
