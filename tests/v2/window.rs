@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use p2pxfer::transfer::handshake::{ENTROPY, Responder, Step};
 use p2pxfer::transfer::{Kind, Secret, UserId};
 
-use super::common::{DEADLINE, Relay, hello, on_every_backend, read, wait_until};
+use super::common::{DEADLINE, Relay, hello, on_every_backend, read, read_to_end, wait_until};
 use super::kill::{assert_well, program, receive, start};
 use super::pair::{End, Side, both, folder, path};
 use super::temp::TempDir;
@@ -254,9 +254,11 @@ fn impostor(relay: &Relay) {
         match machine.handle(&bytes) {
             Ok((_, Step::More)) => {}
             Ok((_, Step::Send(bytes))) => stream.write_all(&bytes).unwrap(),
-            _ => return,
+            _ => break,
         }
     }
+    // It does not wait for another guess.
+    assert_eq!(read_to_end(&mut stream), b"");
 }
 
 fn an_impostor_in_the_window_does_not_end_the_sender(backend: &str) {
