@@ -88,12 +88,13 @@ fn whoever_is_killed_goes_on_where_it_was(backend: &str) {
     fs::write(root.join("m.bin"), content(8_000_000, 3)).expect("a file of our own");
     for point in 0..10 {
         let at = 300 + point * 850_000;
-        kill_at(
+        let again = kill_at(
             backend,
             &root,
             at,
             ["sender", "receiver", "relay"][point as usize % 3],
         );
+        assert!(again <= 1 << 20, "{again} bytes came twice");
     }
 }
 
