@@ -1,6 +1,5 @@
 //! Version 2 through the real relay: every kind of thing that is sent, and every kind of end.
 
-#[expect(dead_code, reason = "the tests of the relay use more of it")]
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/end.rs"]
@@ -17,4 +16,5 @@ mod pair;
 mod programs;
 mod resume;
 mod trees;
+mod window;
 mod wire;
