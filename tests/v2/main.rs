@@ -4,13 +4,19 @@
 mod common;
 #[path = "../common/end.rs"]
 mod end;
+#[path = "../common/names.rs"]
+mod names_table;
 #[path = "../common/temp.rs"]
 mod temp;
 
+mod crossed;
 mod crossing;
+#[cfg(target_os = "linux")]
+mod disk;
 mod guesses;
 mod kill;
 mod lies;
+mod names;
 mod offers;
 mod pair;
 mod programs;
