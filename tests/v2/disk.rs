@@ -68,7 +68,7 @@ fn a_full_disk_is_told_to_both_and_the_next_run_goes_on(backend: &str) {
     };
     let [sender, receiver] = run(from.path());
     assert_eq!(receiver.0, Some(15), "{}", receiver.1);
-    assert_eq!(sender.0, Some(5), "{}", sender.1);
+    assert_eq!(sender.0, Some(15), "{}", sender.1);
     assert!(sender.1.contains("space"), "{}", sender.1);
     let name = from.path().file_name().unwrap();
     let arrived = small.path().join(name);

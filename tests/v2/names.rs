@@ -93,9 +93,9 @@ fn send(
     for (kind, name) in items {
         caller.say(&[FromSender::Item {
             kind: *kind,
-            complete: false,
-            files: 0,
-            bytes: None,
+            complete: true,
+            files: u64::from(*kind == 1),
+            bytes: Some(0),
             name,
         }]);
     }
