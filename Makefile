@@ -87,8 +87,9 @@ bench-peers: build ## measure version 2 against magic-wormhole, and small files 
 gates: ## what the relay promises under load and attack, each figure against its limit (minutes)
 	$(CARGO) bench --profile relay --locked --bench gates
 
-crash: ## end a transfer by force at 200 points (CRASHES=N); all has to be there afterwards (minutes)
+crash: ## end a transfer by force at 200 points (CRASHES=N); all has to be there afterwards, and memory stays small (minutes)
 	$(CARGO) bench --quiet --locked --bench crash
+	$(CARGO) test --release --locked --test v2 -- --ignored --nocapture
 
 size: build ## the relay's size, memory and start time against their limits
 	$(CARGO) bench --quiet --profile relay --locked --bench size -- $(DIST)/bin/p2p-relay

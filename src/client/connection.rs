@@ -84,7 +84,9 @@ impl<'a> Connection<'a> {
 
     /// Version 2 begins: its peer is never silent for long.
     pub(super) fn begin_session(&mut self) -> io::Result<()> {
-        let silence = self.idle.map_or(v2::SILENCE, |idle| idle.min(v2::SILENCE));
+        let silence = self
+            .idle
+            .map_or(v2::SILENCE, |idle| idle.clamp(v2::SILENCE_MIN, v2::SILENCE));
         self.limit(Some(silence))?;
         self.stream.set_write_timeout(Some(STALL.min(silence)))
     }

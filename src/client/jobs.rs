@@ -226,7 +226,10 @@ impl<'a> SendJob<'a> {
         let mut error = None;
         loop {
             let after = backoff.next()?.max(at_least);
-            if window.left() <= after || self.cancel.is_cancelled() {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            if window.left() <= after {
                 return Err(loss);
             }
             Event::Reconnecting {
@@ -292,7 +295,14 @@ impl<'a> ReceiveJob<'a> {
                 Err(Ended::Failed(error)) => return Err(error),
                 Err(Ended::Lost { error, moved }) => {
                     window.lost(moved);
-                    self.listen_again(&window, error, observer)?
+                    match self.listen_again(&window, error, observer) {
+                        // All is here, whether or not the sender knows it.
+                        Err(error) if receiving.is_complete() && !self.cancel.is_cancelled() => {
+                            drop(error);
+                            return Ok(receiving.into_report());
+                        }
+                        again => again?,
+                    }
                 }
             };
         }
@@ -311,7 +321,10 @@ impl<'a> ReceiveJob<'a> {
         // The relay may not have noticed the loss yet, but a listener is in nobody's way.
         let mut after = Duration::ZERO;
         loop {
-            if window.left() <= after || self.cancel.is_cancelled() {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            if window.left() <= after {
                 return Err(loss);
             }
             Event::Reconnecting {

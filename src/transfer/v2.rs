@@ -24,9 +24,11 @@ pub const WINDOW: usize = 1024;
 /// Most bytes of their paths together.
 pub const WINDOW_BYTES: usize = 1 << 20;
 /// After so long without a word a side says that it is still there.
-pub const NOP_AFTER: Duration = Duration::from_secs(5);
+pub const NOP_AFTER: Duration = Duration::from_secs(1);
 /// After so long without a word from it, the peer counts as gone.
 pub const SILENCE: Duration = Duration::from_secs(30);
+/// No shorter silence does, whatever the user wants: a word may come late.
+pub const SILENCE_MIN: Duration = Duration::from_secs(2);
 
 /// Most bytes that wait between two threads.
 const QUEUE: usize = 1 << 20;

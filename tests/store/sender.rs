@@ -112,6 +112,7 @@ impl Session {
             let mut entry = sent.entry.clone();
             entry.index = index;
             match self.tree.entry(&entry) {
+                Decision::Interrupted => panic!("nobody ends it"),
                 Decision::Want { offset, prefix } => {
                     let front = &sent.bytes[..offset as usize];
                     outcome.wanted.insert(index, offset);

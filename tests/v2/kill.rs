@@ -1,5 +1,6 @@
 //! The two programs, and their end by force in the middle of a transfer.
 
+use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -59,11 +60,47 @@ pub(crate) fn assert_well(child: Child) -> String {
     said
 }
 
+/// What a program's last line of `--json` says under this name.
+fn told(output: &Path, name: &str) -> u64 {
+    let text = fs::read_to_string(output).expect("it wrote there");
+    let last = text.lines().last().unwrap_or_default();
+    let (_, rest) = last.split_once(&format!("\"{name}\":")).expect("a number");
+    let end = rest.find(|char: char| !char.is_ascii_digit());
+    rest[..end.unwrap_or(rest.len())].parse().expect("a number")
+}
+
+/// How many bytes there are in files that are not complete.
+fn in_parts(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return 0;
+    };
+    let entries = entries.map(|entry| entry.expect("an entry").path());
+    let sizes = entries.map(|path| {
+        let is_part = path.to_string_lossy().ends_with(".p2pxfer-part");
+        match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => in_parts(&path),
+            Ok(metadata) if is_part => metadata.len(),
+            // It has just got its name.
+            _ => 0,
+        }
+    });
+    sizes.sum()
+}
+
+/// A receiver that writes its events there.
+fn receiver(relay: SocketAddr, to: &Path, events: &Path) -> Child {
+    let mut command = program("recv_r", &["-"], relay, &["--json"]);
+    command.arg("-o").arg(to);
+    command.stdout(File::create(events).expect("a file of our own"));
+    start(command)
+}
+
 /// Kills the sender, the receiver or the relay when so many bytes have gone down to the receiver, starts it
-/// again, and compares what arrived.
-pub(crate) fn kill_at(backend: &str, root: &Path, at: u64, who: &str) {
+/// again, and compares what arrived. How many bytes of files the receiver had and got again.
+pub(crate) fn kill_at(backend: &str, root: &Path, at: u64, who: &str) -> u64 {
     let what = format!("the {who} is killed at {at}");
-    let to = TempDir::new();
+    let (to, log) = (TempDir::new(), TempDir::new());
+    let events = log.path().join("events");
     let mut relay = Relay::start(backend, &[]);
     let wire = Wire::new(relay.address);
     let send = || {
@@ -74,39 +111,48 @@ pub(crate) fn kill_at(backend: &str, root: &Path, at: u64, who: &str) {
             &["--wait=30"],
         ))
     };
-    let mut receiver = receive(&relay, wire.address, to.path(), &["-q"]);
+    let mut receiving = receiver(wire.address, to.path(), &events);
+    wait_until("the receiver waits", || registered(&relay) > 0);
     let mut sender = send();
     // Both sides go over the wire, so the receiver's half of the relayed bytes is the way down.
     assert!(wire.wait_moved(Way::Down, at), "{what}");
-    match who {
+    let had = match who {
         "sender" => {
             let _ = sender.kill();
             let _ = sender.wait();
+            wait_until("the receiver waits again", || {
+                registered(&relay) > 1 || matches!(receiving.try_wait(), Ok(Some(_)))
+            });
+            let had = in_parts(to.path());
             sender = send();
+            Some(had)
         }
         "receiver" => {
-            let _ = receiver.kill();
-            let _ = receiver.wait();
-            receiver = start({
-                let mut command = program("recv_r", &["-"], wire.address, &["-q"]);
-                command.arg("-o").arg(to.path());
-                command
-            });
+            let _ = receiving.kill();
+            let _ = receiving.wait();
+            let had = in_parts(to.path());
+            receiving = receiver(wire.address, to.path(), &events);
+            Some(had)
         }
         _ => {
             let next = Relay::start(backend, &[]);
             wire.lead_to(next.address);
             relay = next;
+            None
         }
-    }
-    let ends = [end::output(sender), end::output(receiver)];
+    };
+    let ends = [end::output(sender), end::output(receiving)];
     let said = ends
         .each_ref()
         .map(|end| String::from_utf8_lossy(&end.stderr).into_owned());
-    // A sender that is started again after all was there finds nobody: then the receiver has it all.
     let statuses = ends.each_ref().map(|end| end.status.code());
     assert_eq!(statuses, [Some(0); 2], "{what}: {said:?}");
     assert_same(root, &to.path().join("tree"));
     assert_eq!(names(to.path()), ["tree"], "{what}");
     drop(relay);
+    match had {
+        // A sender or a receiver that is new knows nothing of what was there before, but that it went on.
+        Some(had) => had.saturating_sub(told(&events, "resumed")),
+        None => told(&events, "again"),
+    }
 }

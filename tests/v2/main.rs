@@ -1,20 +1,26 @@
 //! Version 2 through the real relay: every kind of thing that is sent, and every kind of end.
 
-#[expect(dead_code, reason = "the tests of the relay use more of it")]
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/end.rs"]
 mod end;
+#[path = "../common/names.rs"]
+mod names_table;
 #[path = "../common/temp.rs"]
 mod temp;
 
+mod crossed;
 mod crossing;
+#[cfg(target_os = "linux")]
+mod disk;
 mod guesses;
 mod kill;
 mod lies;
+mod names;
 mod offers;
 mod pair;
 mod programs;
 mod resume;
 mod trees;
+mod window;
 mod wire;

@@ -1,7 +1,7 @@
 //! The two programs: streams, standard output, ends by force, memory.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -88,12 +88,13 @@ fn whoever_is_killed_goes_on_where_it_was(backend: &str) {
     fs::write(root.join("m.bin"), content(8_000_000, 3)).expect("a file of our own");
     for point in 0..10 {
         let at = 300 + point * 850_000;
-        kill_at(
+        let again = kill_at(
             backend,
             &root,
             at,
             ["sender", "receiver", "relay"][point as usize % 3],
         );
+        assert!(again <= 1 << 20, "{again} bytes came twice");
     }
 }
 
@@ -167,6 +168,77 @@ mod memory {
         assert_well(sender);
         assert_well(receiver);
         peaks.map(|peak| peak.join().expect("no panic"))
+    }
+
+    #[test]
+    fn a_file_too_long_for_version_1_arrives_whole() {
+        let relay = Relay::start("threads", &[]);
+        let (from, to) = (TempDir::new(), TempDir::new());
+        let file = from.path().join("sparse");
+        let mut long = File::create(&file).expect("a file of our own");
+        long.set_len(2048 << 20).expect("a sparse file");
+        long.seek(SeekFrom::End(0)).expect("a file");
+        long.write_all(b"the end").expect("a file of our own");
+        // A FIFO takes it and keeps nothing of it.
+        let fifo = to.path().join("fifo");
+        let made = Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.expect("mkfifo").success());
+        let receiver = receive(&relay, relay.address, &fifo, &["-q"]);
+        let words = [file.to_str().expect("UTF-8")];
+        let sender = start(program("send_r", &words, relay.address, &["-q"]));
+        let mut output = File::open(&fifo).expect("the receiver writes");
+        let (mut count, mut last, mut buffer) = (0, Vec::new(), vec![0; 1 << 20]);
+        while let Ok(read @ 1..) = output.read(&mut buffer) {
+            count += read;
+            last.extend_from_slice(&buffer[read.saturating_sub(7)..read]);
+            last.drain(..last.len().saturating_sub(7));
+        }
+        assert_well(sender);
+        assert_well(receiver);
+        assert_eq!((count, &*last), ((2048 << 20) + 7, &b"the end"[..]));
+    }
+
+    /// Not a hole in it, and on the disk at the other side.
+    #[test]
+    #[ignore = "takes a minute, and 2 GB of disk: make crash"]
+    fn a_gigabyte_on_the_disk_takes_little_memory_on_either_side() {
+        let relay = Relay::start("threads", &[]);
+        let (from, to) = (TempDir::new(), TempDir::new());
+        let file = from.path().join("long");
+        let mut long = File::create(&file).expect("a file of our own");
+        for seed in 0..100 {
+            long.write_all(&content(10_000_000, seed))
+                .expect("a file of our own");
+        }
+        let peaks = peaks(&relay, &file, to.path());
+        println!("1 GB: {peaks:?} KiB");
+        assert!(peaks.iter().all(|&peak| peak > 0 && peak < MOST));
+        assert_eq!(
+            to.path()
+                .join("long")
+                .metadata()
+                .expect("it is there")
+                .len(),
+            1_000_000_000
+        );
+    }
+
+    #[test]
+    #[ignore = "takes a minute, and 400,000 files: make crash"]
+    fn two_hundred_thousand_empty_files_take_little_memory_on_either_side() {
+        let relay = Relay::start("threads", &[]);
+        let (from, to) = (TempDir::new(), TempDir::new());
+        let root = from.path().join("many");
+        fs::create_dir(&root).expect("a folder of our own");
+        for file in 0..200_000 {
+            let name = format!("a file with number {file:06}");
+            File::create(root.join(name)).expect("a file of our own");
+        }
+        let peaks = peaks(&relay, &root, to.path());
+        println!("200,000 files: {peaks:?} KiB");
+        assert!(peaks.iter().all(|&peak| peak > 0 && peak < MOST));
+        let arrived = fs::read_dir(to.path().join("many")).expect("it is there");
+        assert_eq!(arrived.count(), 200_000);
     }
 
     #[test]

@@ -92,6 +92,16 @@ impl Wire {
         !waited.expect("no panic").1.timed_out()
     }
 
+    /// How many bytes have gone this way, in all connections.
+    pub(crate) fn moved(&self, way: Way) -> u64 {
+        self.shared.lock().moved[way as usize]
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn seen_connections(&self) -> usize {
+        self.shared.lock().live.len() / 2
+    }
+
     /// The first of them.
     pub(crate) fn seen(&self, way: Way) -> Vec<u8> {
         self.shared.lock().seen[way as usize].clone()

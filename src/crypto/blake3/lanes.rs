@@ -6,13 +6,22 @@ use super::compress::{
 use std::array;
 
 /// How many run side by side.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// For each word, its value in every lane.
-type Rows<const N: usize> = [[u32; LANES]; N];
+pub(super) type Rows<const N: usize> = [[u32; LANES]; N];
 
-/// Compresses a block in each lane into the chaining value there, with the lane's own setting.
-pub(super) type Kernel = fn(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>);
+/// What a machine does with eight lanes at once.
+#[derive(Clone, Copy)]
+pub(super) struct Kernel {
+    /// Compresses a block in each lane into the chaining value there, with the lane's own setting.
+    pub(super) compress: fn(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>),
+    /// Puts the words of a block into each lane.
+    pub(super) gather: fn(blocks: [&[u8; BLOCK]; LANES], words: &mut Rows<16>),
+}
+
+/// Any machine's kernel; with 128-bit vectors where the target always has them (SSE2, NEON).
+pub(super) const PORTABLE: Kernel = Kernel { compress, gather };
 
 /// The fastest that this machine can run.
 pub(super) fn fastest() -> Kernel {
@@ -20,12 +29,19 @@ pub(super) fn fastest() -> Kernel {
     if let Some(kernel) = super::avx2::kernel() {
         return kernel;
     }
-    portable
+    PORTABLE
 }
 
-/// Any machine's kernel; with 128-bit vectors where the target always has them (SSE2, NEON).
-pub(super) fn portable(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>) {
+fn compress(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>) {
     each_lane(nodes, words, settings);
+}
+
+fn gather(blocks: [&[u8; BLOCK]; LANES], words: &mut Rows<16>) {
+    for (lane, block) in blocks.into_iter().enumerate() {
+        for (row, bytes) in words.iter_mut().zip(block.chunks_exact(4)) {
+            row[lane] = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        }
+    }
 }
 
 /// The body of every kernel. The lanes depend on nothing of each other, and all that is read or written
@@ -67,19 +83,19 @@ pub(super) fn chunks(kernel: Kernel, bytes: &[u8], first: u64, nodes: &mut Vec<N
 fn eight_chunks(kernel: Kernel, chunks: [&[u8]; LANES], first: u64) -> [Node; LANES] {
     let mut rows = INITIAL.map(|word| [word; LANES]);
     let counters: [u64; LANES] = array::from_fn(|lane| first + lane as u64);
-    for at in (0..CHUNK).step_by(BLOCK) {
-        let mut words = [[0; LANES]; 16];
-        for (lane, chunk) in chunks.iter().enumerate() {
-            for (row, bytes) in words.iter_mut().zip(chunk[at..at + BLOCK].chunks_exact(4)) {
-                row[lane] = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-            }
-        }
-        let flags = match at {
+    let mut words = [[0; LANES]; 16];
+    for block in 0..CHUNK / BLOCK {
+        let blocks = chunks.map(|chunk| {
+            let block = chunk[block * BLOCK..].first_chunk();
+            block.expect("a chunk is whole blocks")
+        });
+        (kernel.gather)(blocks, &mut words);
+        let flags = match block {
             0 => CHUNK_START,
-            at if at == CHUNK - BLOCK => CHUNK_END,
+            block if block == CHUNK / BLOCK - 1 => CHUNK_END,
             _ => 0,
         };
-        kernel(&mut rows, &words, &settings(counters, flags));
+        (kernel.compress)(&mut rows, &words, &settings(counters, flags));
     }
     array::from_fn(|lane| column(&rows, lane))
 }
@@ -111,7 +127,7 @@ fn eight_parents(kernel: Kernel, pairs: &[Node]) -> [Node; LANES] {
             row[lane] = *word;
         }
     }
-    kernel(&mut rows, &words, &settings([0; LANES], PARENT));
+    (kernel.compress)(&mut rows, &words, &settings([0; LANES], PARENT));
     array::from_fn(|lane| column(&rows, lane))
 }
 

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{self, Component, Path, PathBuf};
 
-pub use self::entry::{boot_id, open_regular, sync_file_system};
+pub use self::entry::{Private, boot_id, open_regular, sync_file_system};
 pub use crate::sys::file::{Access, FileKind, Stat, set_executable};
 
 /// A folder. Names are single names. The standard library cannot hold a folder open, so one that is

@@ -174,19 +174,22 @@ fn a_private_file_is_regular_ours_alone_locked_and_closed_to_others() {
     let at = |name: &str| temp.0.join(name);
     let open = |name: &str, access| dir.open_private(OsStr::new(name), access);
     let kind = |name, access| open(name, access).unwrap_err().kind();
+    let write = |mut file: &std::fs::File, bytes: &[u8]| file.write_all(bytes);
     let text = |name| open(name, Access::Create).unwrap_err().to_string();
     assert_eq!(kind("p", Access::Existing), io::ErrorKind::NotFound);
 
     std::fs::write(at("p"), b"old").unwrap();
     std::fs::set_permissions(at("p"), std::fs::Permissions::from_mode(0o644)).unwrap();
-    let mut held = open("p", Access::Create).unwrap();
+    let held = open("p", Access::Create).unwrap();
     assert_eq!(held.metadata().unwrap().mode() & 0o7777, 0o600);
-    held.write_all(b"new").unwrap();
+    write(&held, b"new").unwrap();
     assert_eq!(kind("p", Access::Create), io::ErrorKind::WouldBlock);
+    // As a process has it that is being started, until its program is there.
+    let copy = held.try_clone().unwrap();
     drop(held);
-    let mut again = open("p", Access::ExistingAppend).unwrap();
-    again.write_all(b"er").unwrap();
-    drop(again);
+    let again = open("p", Access::ExistingAppend).unwrap();
+    write(&again, b"er").unwrap();
+    drop((again, copy));
     assert_eq!(std::fs::read(at("p")).unwrap(), b"newer");
 
     std::fs::hard_link(at("p"), at("second")).unwrap();

@@ -10,7 +10,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-pub use self::entry::{boot_id, open_regular, sync_file_system};
+pub use self::entry::{Private, boot_id, open_regular, sync_file_system};
 use super::check;
 pub use crate::sys::file::{Access, FileKind, Stat, set_executable};
 

@@ -13,6 +13,9 @@ use super::{Bool, check, wide};
 use crate::sys::file::in_use;
 pub use crate::sys::file::{Access, FileKind, Stat, set_executable};
 
+/// A file of [`Dir::open_private`]: nobody else opens it until it is closed.
+pub type Private = File;
+
 // Rights (`winnt.h`).
 const FILE_TRAVERSE: u32 = 0x20;
 const FILE_READ_ATTRIBUTES: u32 = 0x80;
@@ -178,7 +181,7 @@ impl Dir {
     ///
     /// # Errors
     /// `WouldBlock` when another process has it, others with the reason when it is not such a file.
-    pub fn open_private(&self, name: &OsStr, access: Access) -> io::Result<File> {
+    pub fn open_private(&self, name: &OsStr, access: Access) -> io::Result<Private> {
         let append = matches!(access, Access::CreateAppend | Access::ExistingAppend);
         let create = matches!(access, Access::Create | Access::CreateAppend);
         let opened = OpenOptions::new()

@@ -15,8 +15,10 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
 use crate::crypto::blake3::{self, GROUP, GROUP_VALUE, Group, Hasher};
+use crate::sys::fs::Private;
 use crate::sys::random;
 use crate::transfer::entry::Time;
 use crate::wire::Reader;
@@ -43,10 +45,10 @@ pub(super) struct Origin {
     pub(super) mtime: Time,
 }
 
-/// An open journal; records go to its end.
-#[derive(Debug)]
+/// An open journal; records go to its end. A clone is the same journal, for another thread.
+#[derive(Clone, Debug)]
 pub(super) struct Journal {
-    file: File,
+    file: Arc<Private>,
     salt: [u8; 8],
     /// Where its records begin, in bytes.
     start: u64,
@@ -76,28 +78,49 @@ struct Said {
 
 impl Journal {
     /// Begins the journal of an empty part. `boot`: the id of this start of the machine.
-    pub(super) fn begin(file: File, origin: &Origin, boot: Option<[u8; 16]>) -> io::Result<Self> {
+    pub(super) fn begin(
+        file: Private,
+        origin: &Origin,
+        boot: Option<[u8; 16]>,
+    ) -> io::Result<Self> {
         let mut salt = [0; 8];
         random::fill(&mut salt)?;
         let header = header(origin, salt, boot.unwrap_or_default());
         file.set_len(0)?;
-        (&file).write_all(&header)?;
-        let start = header.len() as u64;
-        Ok(Self { file, salt, start })
+        let mut to: &File = &file;
+        to.write_all(&header)?;
+        Ok(Self {
+            file: Arc::new(file),
+            salt,
+            start: header.len() as u64,
+        })
     }
 
     /// Opens what was begun before; `None` when it is of another file, or is no journal.
-    pub(super) fn open(file: File, origin: &Origin) -> io::Result<Option<Self>> {
+    pub(super) fn open(file: Private, origin: &Origin) -> io::Result<Option<Self>> {
         let length = HEADER + origin.name.len();
         let mut found = Vec::with_capacity(length);
-        (&file).seek(SeekFrom::Start(0))?;
-        (&file).take(length as u64).read_to_end(&mut found)?;
-        let start = length as u64;
-        Ok(is_header(&found, origin).map(|salt| Self { file, salt, start }))
+        let mut from: &File = &file;
+        from.seek(SeekFrom::Start(0))?;
+        from.take(length as u64).read_to_end(&mut found)?;
+        Ok(is_header(&found, origin).map(|salt| Self {
+            file: Arc::new(file),
+            salt,
+            start: length as u64,
+        }))
     }
 
-    /// Finds what holds of the part, and drops the records of what does not.
-    pub(super) fn prove(&self, part: &File, boot: Option<[u8; 16]>) -> io::Result<Proved> {
+    /// Finds what holds of the part, and drops the records of what does not. It may have to be read, as long
+    /// as `goes_on` says so.
+    ///
+    /// # Errors
+    /// `Interrupted` when `goes_on` does not; nothing is dropped then.
+    pub(super) fn prove(
+        &self,
+        part: &File,
+        boot: Option<[u8; 16]>,
+        goes_on: &dyn Fn() -> bool,
+    ) -> io::Result<Proved> {
         let said = self.said()?;
         let there = part.metadata()?.len() / GROUP as u64;
         let groups = said.groups.min(there);
@@ -107,7 +130,7 @@ impl Journal {
         } else {
             said.synced.min(groups)
         };
-        let groups = trusted + self.recheck(part, trusted, groups)?;
+        let groups = trusted + self.recheck(part, trusted, groups, goes_on)?;
         self.cut_behind(groups)?;
         if let Some(boot) = boot.filter(|_| !same_boot) {
             let mut value = [0; GROUP_VALUE];
@@ -133,27 +156,33 @@ impl Journal {
         self.file.set_len(0)
     }
 
-    /// The same journal, for another thread.
-    pub(super) fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            file: self.file.try_clone()?,
-            ..*self
-        })
+    fn file(&self) -> &File {
+        &self.file
     }
 
     fn append(&self, kind: u8, number: u64, value: &[u8; GROUP_VALUE]) -> io::Result<()> {
         // In one call: the file was opened for appending, so two threads do not mix.
-        (&self.file).write_all(&record(self.salt, kind, number, value))
+        self.file()
+            .write_all(&record(self.salt, kind, number, value))
     }
 
     /// How many of the groups `from..to` the part holds, the first ones.
-    fn recheck(&self, mut part: &File, from: u64, to: u64) -> io::Result<u64> {
+    fn recheck(
+        &self,
+        mut part: &File,
+        from: u64,
+        to: u64,
+        goes_on: &dyn Fn() -> bool,
+    ) -> io::Result<u64> {
         if from == to {
             return Ok(0);
         }
         let mut bytes = vec![0; GROUP];
         part.seek(SeekFrom::Start(from * GROUP as u64))?;
         for (index, known) in (from..to).zip(self.groups()?.skip(usize_of(from))) {
+            if !goes_on() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             part.read_exact(&mut bytes)?;
             if blake3::group(index, &bytes) != Some(known) {
                 return Ok(index - from);
@@ -186,8 +215,8 @@ impl Journal {
     fn said(&self) -> io::Result<Said> {
         let mut boot = [0; 16];
         let at = 16 + 1 + 8;
-        (&self.file).seek(SeekFrom::Start(at))?;
-        (&self.file).read_exact(&mut boot)?;
+        self.file().seek(SeekFrom::Start(at))?;
+        self.file().read_exact(&mut boot)?;
         let mut said = Said {
             groups: 0,
             synced: 0,
@@ -211,9 +240,9 @@ impl Journal {
     }
 
     fn records(&self) -> io::Result<Records<'_>> {
-        (&self.file).seek(SeekFrom::Start(self.start))?;
+        self.file().seek(SeekFrom::Start(self.start))?;
         Ok(Records {
-            reader: BufReader::with_capacity(64 << 10, &self.file),
+            reader: BufReader::with_capacity(64 << 10, self.file()),
             salt: self.salt,
             at: self.start,
             groups: 0,

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::journal::Journal;
 use super::part::take_name;
 use super::tree::{Committed, OnSettled, Refusal, Settled};
-use crate::sys::fs::{self as system, Dir};
+use crate::sys::fs::{self as system, Dir, Private};
 use crate::transfer::entry::Time;
 
 /// Most that is made final at once. Each file holds up to two descriptors, of which a process often
@@ -63,7 +63,7 @@ pub(super) enum What {
 
 /// A part that holds its whole file.
 pub(super) struct Complete {
-    pub(super) file: File,
+    pub(super) file: Arc<Private>,
     pub(super) folder: Arc<Folder>,
     pub(super) part: OsString,
     pub(super) journal: Option<OsString>,
@@ -78,7 +78,7 @@ pub(super) type Damaged = Arc<AtomicBool>;
 
 /// A part that is being written, and how many of its groups were when this was made.
 pub(super) struct Mark {
-    pub(super) part: File,
+    pub(super) part: Arc<Private>,
     pub(super) journal: Journal,
     pub(super) groups: u64,
     pub(super) damaged: Damaged,
@@ -338,16 +338,17 @@ fn sync_devices<'a>(files: impl Iterator<Item = &'a File>) -> io::Result<bool> {
 struct Named {
     committed: Committed,
     folder: Option<Arc<Folder>>,
-    file: Option<File>,
+    file: Option<Arc<Private>>,
 }
 
 impl What {
     fn file(&self) -> Option<&File> {
-        match self {
-            Self::Part(complete) => Some(&complete.file),
-            Self::Present(file, _) => Some(file),
-            _ => None,
-        }
+        let file: &File = match self {
+            Self::Part(complete) => &complete.file,
+            Self::Present(file, _) => file,
+            _ => return None,
+        };
+        Some(file)
     }
 
     fn path(&self) -> PathBuf {
@@ -410,7 +411,7 @@ impl What {
 
 impl Complete {
     /// Gives the file its name; it stays open, and locked, where an open file can be renamed.
-    fn take_name(self) -> io::Result<(OsString, Option<File>)> {
+    fn take_name(self) -> io::Result<(OsString, Option<Arc<Private>>)> {
         let dir = &self.folder.dir;
         let file = (!cfg!(windows)).then_some(self.file);
         let named = take_name(dir, &self.part, &self.wanted, self.overwrite);
@@ -447,7 +448,7 @@ fn sync_names(named: &mut [(u64, Result<Named, Refusal>)]) {
             continue;
         };
         if !synced.contains(&Arc::as_ptr(&folder)) {
-            match sync_folder(&folder, file.as_ref(), devices.as_mut()) {
+            match sync_folder(&folder, file.as_deref(), devices.as_mut()) {
                 Ok(()) => drop(synced.insert(Arc::as_ptr(&folder))),
                 Err(error) => *result = Err(Refusal::file(&folder.path, error)),
             }
@@ -458,7 +459,7 @@ fn sync_names(named: &mut [(u64, Result<Named, Refusal>)]) {
 /// Brings the names in a folder to the disk; with `devices` all of its file system, once for each.
 fn sync_folder(
     folder: &Folder,
-    file: Option<&File>,
+    file: Option<&Private>,
     devices: Option<&mut BTreeSet<Option<u64>>>,
 ) -> io::Result<()> {
     let handle = match folder.dir.handle() {
@@ -502,7 +503,7 @@ mod tests {
         let open = || {
             let mut options = File::options();
             options.read(true).append(true).create(true);
-            options.open(&path).unwrap()
+            Private::from(options.open(&path).unwrap())
         };
         let journal = Journal::begin(open(), &origin, None).unwrap();
         let mut hasher = Hasher::new();
@@ -512,8 +513,8 @@ mod tests {
         let damaged = Damaged::default();
         let mark = Mark {
             // It takes everything and can be synced never.
-            part: File::open("/dev/null").unwrap(),
-            journal: journal.try_clone().unwrap(),
+            part: Arc::new(Private::from(File::open("/dev/null").unwrap())),
+            journal: journal.clone(),
             groups: 1,
             damaged: Arc::clone(&damaged),
         };

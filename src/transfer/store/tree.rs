@@ -50,6 +50,7 @@ pub struct Tree {
     /// Folders opened lately, the last one first.
     folders: Vec<(Vec<OsString>, Arc<Folder>)>,
     remembered: Arc<Mutex<Remembered>>,
+    goes_on: Box<dyn Fn() -> bool + Send>,
 }
 
 /// Indexes and hashes of what was settled, the last one first.
@@ -117,6 +118,8 @@ pub enum Decision {
         /// As it was told then.
         hash: [u8; 32],
     },
+    /// Nothing: nobody waits for the answer any more. See [`Tree::ask`].
+    Interrupted,
     /// SKIP; the others go on.
     Skip(Refusal),
 }
@@ -227,7 +230,14 @@ impl Tree {
             ends: VecDeque::new(),
             folders: Vec::new(),
             remembered,
+            goes_on: Box::new(|| true),
         })
+    }
+
+    /// Asks this while a file is read whole: at `false` that ends, and the answer is
+    /// [`Decision::Interrupted`].
+    pub fn ask(&mut self, goes_on: Box<dyn Fn() -> bool + Send>) {
+        self.goes_on = goes_on;
     }
 
     /// Hears what will come, before the first entry of a session. `run` is the sender's: the same

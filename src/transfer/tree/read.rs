@@ -45,7 +45,11 @@ impl Reader {
                     hasher: Box::default(),
                 }
             }
-            Origin::Stream(stream) => Inner::Stream(Arc::clone(stream)),
+            Origin::Stream(stream) => {
+                let failed = |error| GiveUp::new(Path::new("standard input"), error);
+                stream.begin().map_err(failed)?;
+                Inner::Stream(Arc::clone(stream))
+            }
             Origin::Text(text) => Inner::Text(Arc::clone(text)),
             Origin::Folder(path) => {
                 return Err(GiveUp::new(path, io::ErrorKind::IsADirectory.into()));
@@ -55,12 +59,17 @@ impl Reader {
     }
 
     /// Goes to `offset` and answers with the BLAKE3 of all bytes in front of it, be they none. Of a
-    /// file they are read; of a stream they must end among those that are not acknowledged.
+    /// file they are read, as long as `goes_on` says so after each 256 KiB: else there is no answer. Of a
+    /// stream they must end among those that are not acknowledged.
     ///
     /// # Errors
     /// When the file cannot be read, ends before `offset`, or the stream does not have the bytes any
     /// more.
-    pub fn seek(&mut self, offset: u64) -> Result<[u8; 32], GiveUp> {
+    pub fn seek(
+        &mut self,
+        offset: u64,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<[u8; 32]>, GiveUp> {
         let lost = || {
             let text = "what was lost on the way cannot be read once more: send it again";
             GiveUp::new(Path::new("standard input"), io::Error::other(text))
@@ -69,12 +78,12 @@ impl Reader {
             Inner::Stream(stream) => {
                 let prefix = stream.prefix(offset).ok_or_else(lost)?;
                 self.position = offset;
-                return Ok(prefix);
+                return Ok(Some(prefix));
             }
             Inner::Text(text) => {
                 let front = usize::try_from(offset).ok().and_then(|end| text.get(..end));
                 self.position = offset;
-                return front.map(blake3::hash).ok_or_else(lost);
+                return front.map(blake3::hash).map(Some).ok_or_else(lost);
             }
             Inner::File {
                 file, path, hasher, ..
@@ -86,6 +95,9 @@ impl Reader {
         }
         let mut buffer = vec![0; GROUP];
         while self.position < offset {
+            if !goes_on() {
+                return Ok(None);
+            }
             let rest = usize::try_from(offset - self.position).unwrap_or(GROUP);
             let end = rest.min(GROUP);
             if self.read(&mut buffer[..end])? == 0 {
@@ -93,9 +105,24 @@ impl Reader {
             }
         }
         Ok(match &self.inner {
-            Inner::File { hasher, .. } => hasher.finish(),
-            _ => [0; 32],
+            Inner::File { hasher, .. } => Some(hasher.finish()),
+            _ => None,
         })
+    }
+
+    /// Calls `wake` from now on, on another thread, when there is more of a stream, or its end.
+    pub fn wake_by(&self, wake: Arc<dyn Fn() + Send + Sync>) {
+        if let Inner::Stream(stream) = &self.inner {
+            stream.wake_by(wake);
+        }
+    }
+
+    /// Whether [`Reader::read`] answers at once: of a stream it may take for ever.
+    pub fn is_ready(&self) -> bool {
+        match &self.inner {
+            Inner::Stream(stream) => stream.is_ready(self.position),
+            _ => true,
+        }
     }
 
     /// The next bytes, as many as fit and are there; 0 at the end. Blocks on a stream.

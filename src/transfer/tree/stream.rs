@@ -1,70 +1,98 @@
 //! Standard input: read once, and kept until the receiver has taken it over.
+//!
+//! A thread of its own reads it, ahead of whoever sends it, so that nobody else ever waits for a byte
+//! that may not come for hours.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::UNACKNOWLEDGED;
 use crate::crypto::blake3::Hasher;
 
+/// Tells somebody that there is more.
+pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// How much is read at once, in bytes.
+const CHUNK: usize = 64 * 1024;
+
 /// A stream, and its bytes that are not acknowledged. Readers may come and go.
 pub(super) struct Stream {
-    input: Mutex<Box<dyn Read + Send>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
     ring: Mutex<Ring>,
+    changed: Condvar,
 }
 
 /// What was read.
 #[derive(Default)]
 struct Ring {
+    /// What nobody reads yet: what the receiver does not want is left where it is.
+    input: Option<Box<dyn Read + Send>>,
+    /// Called when there is more to read.
+    wake: Option<Wake>,
     /// How many bytes are acknowledged, and their hash.
     base: u64,
     hasher: Hasher,
     /// What was read behind them.
     bytes: VecDeque<u8>,
-    ended: bool,
+    /// How the input ended.
+    end: Option<io::Result<()>>,
+    /// Nobody will read any more.
+    dropped: bool,
 }
 
 impl Stream {
     pub(super) fn new(input: Box<dyn Read + Send>) -> Self {
-        Self {
-            input: Mutex::new(input),
-            ring: Mutex::default(),
+        let shared = Arc::<Shared>::default();
+        shared.lock().input = Some(input);
+        Self { shared }
+    }
+
+    /// Begins to read, if that was not begun.
+    pub(super) fn begin(&self) -> io::Result<()> {
+        let input = self.shared.lock().input.take();
+        if let Some(input) = input {
+            let shared = Arc::clone(&self.shared);
+            // It is not awaited at the end: nobody knows when the next byte comes.
+            thread::Builder::new()
+                .name("input".into())
+                .spawn(move || shared.fill(input))?;
         }
+        Ok(())
+    }
+
+    /// Calls `wake` from now on when there is more, or the end.
+    pub(super) fn wake_by(&self, wake: Wake) {
+        self.shared.lock().wake = Some(wake);
+    }
+
+    /// Whether a read from `position` on has something to say at once.
+    pub(super) fn is_ready(&self, position: u64) -> bool {
+        let ring = self.shared.lock();
+        ring.end.is_some() || position < ring.reached()
     }
 
     /// Bytes from `position` on: of those that are kept, else of those that come.
     pub(super) fn read(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(count) = self.lock().kept(position, buffer)? {
-            return Ok(count);
-        }
-        // Held over the read, so that what two readers get stays in order; the ring is free meanwhile.
-        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = {
-            let ring = self.lock();
+        let mut ring = self.shared.lock();
+        loop {
             if let Some(count) = ring.kept(position, buffer)? {
                 return Ok(count);
             }
-            ring.room().min(buffer.len() as u64)
-        };
-        let buffer = &mut buffer[..most as usize];
-        loop {
-            match input.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(count) => {
-                    let mut ring = self.lock();
-                    ring.ended = count == 0;
-                    ring.bytes.extend(&buffer[..count]);
-                    return Ok(count);
-                }
-            }
+            let waited = self.shared.changed.wait(ring);
+            ring = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// The hash of the first `position` bytes; `None` when they are not kept any more, or were not read.
     pub(super) fn prefix(&self, position: u64) -> Option<[u8; 32]> {
-        let ring = self.lock();
+        let ring = self.shared.lock();
         let count = usize::try_from(position.checked_sub(ring.base)?).ok()?;
         if count > ring.bytes.len() {
             return None;
@@ -78,13 +106,12 @@ impl Stream {
 
     /// How many bytes may be read from `position` on.
     pub(super) fn room(&self, position: u64) -> u64 {
-        let ring = self.lock();
-        let end = ring.base + ring.bytes.len() as u64;
-        end.saturating_sub(position) + ring.room()
+        let ring = self.shared.lock();
+        ring.reached().saturating_sub(position) + ring.room()
     }
 
     pub(super) fn acknowledge(&self, offset: u64) {
-        let mut ring = self.lock();
+        let mut ring = self.shared.lock();
         let ring = &mut *ring;
         let count = offset
             .saturating_sub(ring.base)
@@ -96,21 +123,84 @@ impl Stream {
             .update(&back[..count_now.saturating_sub(front.len())]);
         ring.bytes.drain(..count_now);
         ring.base += count;
+        self.shared.changed.notify_all();
     }
 
     /// Whether `position` is the end, and everything was read.
     pub(super) fn is_end(&self, position: u64) -> bool {
-        let ring = self.lock();
-        ring.ended && position == ring.base + ring.bytes.len() as u64
+        let ring = self.shared.lock();
+        matches!(ring.end, Some(Ok(()))) && position == ring.reached()
     }
+}
 
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut ring = self.shared.lock();
+        ring.dropped = true;
+        ring.wake = None;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Shared {
     fn lock(&self) -> MutexGuard<'_, Ring> {
         // What it guards is whole after every statement.
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Reads the input to its end, as far ahead as there is room.
+    fn fill(&self, mut input: Box<dyn Read + Send>) {
+        let mut buffer = vec![0; CHUNK];
+        while let Some(room) = self.await_room() {
+            let most = buffer.len().min(room);
+            let end = match input.read(&mut buffer[..most]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Some(Err(error)),
+                Ok(0) => Some(Ok(())),
+                Ok(count) => {
+                    self.lock().bytes.extend(&buffer[..count]);
+                    None
+                }
+            };
+            let over = end.is_some();
+            let wake = {
+                let mut ring = self.lock();
+                ring.end = end;
+                ring.wake.clone()
+            };
+            self.changed.notify_all();
+            // Not under the lock: who is woken may hold its own, and wait for this one.
+            if let Some(wake) = wake {
+                wake();
+            }
+            if over {
+                break;
+            }
+        }
+    }
+
+    /// Waits for room, in bytes; `None` when nobody wants to read any more.
+    fn await_room(&self) -> Option<usize> {
+        let mut ring = self.lock();
+        loop {
+            if ring.dropped {
+                return None;
+            }
+            if ring.room() > 0 {
+                return usize::try_from(ring.room()).ok();
+            }
+            let waited = self.changed.wait(ring);
+            ring = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 impl Ring {
+    /// How far it was read, in bytes.
+    fn reached(&self) -> u64 {
+        self.base + self.bytes.len() as u64
+    }
+
     fn room(&self) -> u64 {
         UNACKNOWLEDGED.saturating_sub(self.bytes.len() as u64)
     }
@@ -123,8 +213,13 @@ impl Ring {
             .filter(|&start| start <= self.bytes.len())
             .ok_or(io::ErrorKind::InvalidInput)?;
         if start == self.bytes.len() {
-            let over = self.ended || buffer.is_empty();
-            return Ok(over.then_some(0));
+            return match &self.end {
+                _ if buffer.is_empty() => Ok(Some(0)),
+                None => Ok(None),
+                Some(Ok(())) => Ok(Some(0)),
+                // Its words are gone with the first who hears of it.
+                Some(Err(error)) => Err(again(error)),
+            };
         }
         let (front, back) = self.bytes.as_slices();
         let rest = front
@@ -134,6 +229,14 @@ impl Ring {
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         Ok(Some(count))
+    }
+}
+
+/// The same error, for one more who asks.
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error.kind().into(),
     }
 }
 

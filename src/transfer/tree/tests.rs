@@ -177,6 +177,59 @@ fn two_arguments_of_one_name_and_what_cannot_be_sent_are_refused_beforehand() {
     assert_eq!(dot.items()[0].name, b"sub");
 }
 
+fn seek(reader: &mut Reader, offset: u64) -> Result<[u8; 32], GiveUp> {
+    let prefix = reader.seek(offset, &mut || true)?;
+    Ok(prefix.expect("nobody ends it"))
+}
+
+#[test]
+fn hashing_a_long_beginning_ends_when_nobody_waits_for_it() {
+    let temp = TempDir::new();
+    let path = temp.path().join("x");
+    let size = 1 << 38;
+    fs::File::create(&path).unwrap().set_len(size).unwrap();
+    let mut reader = only(&path).open().unwrap();
+    let mut left = 3;
+    let mut goes_on = || {
+        left -= 1;
+        left > 0
+    };
+    assert_eq!(reader.seek(size, &mut goes_on).unwrap(), None);
+}
+
+/// Gives one byte, and then nothing for as long as somebody may still give more.
+struct Idle(Option<u8>, std::sync::mpsc::Receiver<()>);
+
+impl Read for Idle {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(byte) = self.0.take() {
+            buffer[0] = byte;
+            return Ok(1);
+        }
+        let _ = self.1.recv();
+        Ok(0)
+    }
+}
+
+#[test]
+fn whoever_sends_a_stream_need_not_wait_for_its_next_byte() {
+    let (more, idle) = std::sync::mpsc::channel();
+    let stream = Arc::new(Stream::new(Box::new(Idle(Some(7), idle))));
+    let mut reader = Reader::open(&Origin::Stream(stream)).unwrap();
+    let (woken, wake) = std::sync::mpsc::channel();
+    reader.wake_by(Arc::new(move || {
+        let _ = woken.send(());
+    }));
+    assert_eq!(reader.read(&mut [0; 10]).unwrap(), 1);
+    assert!(!reader.is_ready());
+    drop(more);
+    while !reader.is_ready() {
+        wake.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+    assert_eq!(reader.read(&mut [0; 10]).unwrap(), 0);
+    assert_eq!(reader.finish().unwrap().0, 1);
+}
+
 #[test]
 fn a_file_is_read_proved_and_hashed_from_any_offset() {
     let temp = TempDir::new();
@@ -186,19 +239,16 @@ fn a_file_is_read_proved_and_hashed_from_any_offset() {
     let found = only(&path);
     for offset in [0, 1, GROUP, 2 * GROUP, bytes.len()] {
         let mut reader = found.open().unwrap();
-        let prefix = reader.seek(offset as u64).unwrap();
+        let prefix = seek(&mut reader, offset as u64).unwrap();
         assert_eq!(prefix, blake3::hash(&bytes[..offset]));
         assert_eq!(read_all(&mut reader), bytes[offset..]);
         let whole = (bytes.len() as u64, blake3::hash(&bytes));
         assert_eq!(reader.finish().unwrap(), whole);
-        reader.seek(0).unwrap();
+        seek(&mut reader, 0).unwrap();
         assert_eq!(read_all(&mut reader), bytes);
     }
-    let past = found
-        .open()
-        .unwrap()
-        .seek(bytes.len() as u64 + 1)
-        .unwrap_err();
+    let mut reader = found.open().unwrap();
+    let past = seek(&mut reader, bytes.len() as u64 + 1).unwrap_err();
     assert_eq!(past.why, GiveUpReason::Changed);
 }
 
@@ -281,15 +331,15 @@ fn a_stream_keeps_what_is_not_acknowledged_and_no_more() {
     // The connection was lost; another reader goes on.
     for offset in [1_000_001, 2_345_678, 3_000_000] {
         let mut reader = Reader::open(&origin).unwrap();
-        let prefix = reader.seek(offset as u64).unwrap();
+        let prefix = seek(&mut reader, offset as u64).unwrap();
         assert_eq!(prefix, blake3::hash(&bytes[..offset]));
         assert_eq!(read_all(&mut reader), bytes[offset..]);
         assert_eq!(reader.finish().unwrap().1, blake3::hash(&bytes));
     }
-    assert!(reader.seek(1_000_000).is_err());
-    assert!(reader.seek(3_000_001).is_err());
+    assert!(seek(&mut reader, 1_000_000).is_err());
+    assert!(seek(&mut reader, 3_000_001).is_err());
     let mut text = Reader::open(&Origin::Text(b"hello"[..].into())).unwrap();
-    assert_eq!(text.seek(2).unwrap(), blake3::hash(b"he"));
+    assert_eq!(seek(&mut text, 2).unwrap(), blake3::hash(b"he"));
     assert_eq!(read_all(&mut text), b"llo");
     assert_eq!(text.finish().unwrap(), (5, blake3::hash(b"hello")));
 }

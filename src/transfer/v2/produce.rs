@@ -1,10 +1,10 @@
 //! The thread that walks, reads and hashes for the sender.
 //!
-//! It lives longer than a connection, because it may wait for standard input. What it made for one that
-//! is lost is dropped; what is not settled is announced again in the next.
+//! It lives longer than a connection, because the walk does. What it made for one that is lost is dropped;
+//! what is not settled is announced again in the next.
 
 use std::io;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use super::send::{Frames, News, Pending, Shared, State};
 use super::sender::Job;
@@ -32,7 +32,7 @@ enum Task {
 }
 
 struct Producer<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     generation: u64,
     frames: Frames,
     /// Above the index of each entry that was found.
@@ -40,7 +40,7 @@ struct Producer<'a> {
 }
 
 /// Runs until the sending is dropped.
-pub(super) fn produce(shared: &Shared, mut sources: Sources) {
+pub(super) fn produce(shared: &Arc<Shared>, mut sources: Sources) {
     let mut producer = Producer {
         shared,
         generation: 0,
@@ -208,7 +208,7 @@ impl Producer<'_> {
     /// Sends an entry, from `offset` on if the receiver has its beginning.
     fn send(&mut self, found: &Found, offset: u64, prefix: &Hash) -> Result<(), Stopped> {
         let mut reader = found.open()?;
-        let holds = offset == 0 || reader.seek(offset)? == *prefix;
+        let holds = offset == 0 || self.hash(&mut reader, offset)? == *prefix;
         match holds {
             true => self.transmit(found, reader, offset, false),
             // Of a stream there is no other beginning: then this fails.
@@ -218,7 +218,7 @@ impl Producer<'_> {
 
     fn compare(&mut self, found: &Found, hash: &Hash) -> Result<(), Stopped> {
         let mut reader = found.open()?;
-        reader.seek(found.entry.size.unwrap_or_default())?;
+        self.hash(&mut reader, found.entry.size.unwrap_or_default())?;
         let (_, ours) = reader.finish()?;
         if ours != *hash {
             return self.transmit(found, found.open()?, 0, false);
@@ -227,6 +227,12 @@ impl Producer<'_> {
         self.put(|out| FromSender::Same { index }.encode(out))?;
         self.ended(index, ours, true);
         Ok(())
+    }
+
+    /// Hashes the beginning of an entry, which may take minutes: no longer than the connection lasts.
+    fn hash(&self, reader: &mut Reader, offset: u64) -> Result<Hash, Stopped> {
+        let mut is_live = || self.shared.lock().is_live(self.generation);
+        reader.seek(offset, &mut is_live)?.ok_or(Stopped::Gone)
     }
 
     fn transmit(
@@ -238,6 +244,13 @@ impl Producer<'_> {
     ) -> Result<(), Stopped> {
         self.begin(&found.entry, offset, restarted)?;
         let mut reached = offset;
+        // Weak, for the stream is among what is shared.
+        let shared = Arc::downgrade(self.shared);
+        reader.wake_by(Arc::new(move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.wake();
+            }
+        }));
         loop {
             if found.entry.kind == EntryKind::Stream {
                 self.await_room(&mut reader)?;
@@ -248,7 +261,8 @@ impl Producer<'_> {
         }
     }
 
-    /// Waits until more of the stream may be read. Reading may take for ever, so what there is goes first.
+    /// Waits until there is more of the stream, and it may be read. That may take for ever, so what there is
+    /// goes first.
     fn await_room(&mut self, reader: &mut Reader) -> Result<(), Stopped> {
         let mut state = self.shared.lock();
         loop {
@@ -257,7 +271,7 @@ impl Producer<'_> {
             }
             self.hand_over(&mut state);
             reader.acknowledge(state.acknowledged);
-            if reader.room() > 0 && state.queued < QUEUE {
+            if reader.room() > 0 && reader.is_ready() && state.queued < QUEUE {
                 return Ok(());
             }
             let waited = self.shared.due.wait(state);

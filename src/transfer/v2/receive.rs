@@ -37,6 +37,7 @@ pub struct Receiving {
     total: u64,
     done: u64,
     connections: u32,
+    complete: bool,
 }
 
 /// What is known of an entry that is not settled.
@@ -147,6 +148,21 @@ impl Inbox {
         }
     }
 
+    /// Whether anybody waits for what this side makes of what has come.
+    fn goes_on(&self) -> bool {
+        let state = self.lock();
+        !state.stopped && state.end.is_none()
+    }
+
+    /// How it ended.
+    fn ended(&self) -> Error {
+        let mut state = self.lock();
+        match state.end.take() {
+            Some(end) if !state.stopped => end,
+            _ => Error::Cancelled,
+        }
+    }
+
     fn recycle(&self, batch: Batch) {
         let mut state = self.lock();
         if state.spare.len() < 4 {
@@ -200,13 +216,15 @@ impl Receiving {
     pub fn new(place: &Place) -> Result<Self, Error> {
         let inbox = Arc::new(Inbox::default());
         let settled = Arc::clone(&inbox);
-        let tree = Tree::open(
+        let asked = Arc::clone(&inbox);
+        let mut tree = Tree::open(
             place,
             Box::new(move |outcome| {
                 settled.lock().settled.push_back(outcome);
                 settled.filled.notify_all();
             }),
         )?;
+        tree.ask(Box::new(move || asked.goes_on()));
         Ok(Self {
             inbox,
             tree,
@@ -219,6 +237,7 @@ impl Receiving {
             total: u64::MAX,
             done: 0,
             connections: 0,
+            complete: false,
         })
     }
 
@@ -231,6 +250,11 @@ impl Receiving {
     /// Whether a sender was accepted, so that it may come back.
     pub fn is_begun(&self) -> bool {
         self.run.is_some()
+    }
+
+    /// Whether all that the sender had is here, so that only its last word is missing.
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// What came of it.
@@ -307,6 +331,7 @@ impl Receiving {
         });
         if result.is_err() {
             self.interrupt(session.observer)?;
+            self.complete = session.machine.is_last_heard() && self.entries.is_empty();
         }
         result.map_err(|error| match error {
             Error::Lost(_) | Error::Truncated => Ended::Lost {
@@ -469,6 +494,7 @@ impl Receiving {
                 session.put(FromReceiver::Have { index, hash });
             }
             Decision::Later => {}
+            Decision::Interrupted => return Err(self.inbox.ended()),
             Decision::Settled { hash } => {
                 // It was counted when it was settled.
                 self.entries.remove(&index);

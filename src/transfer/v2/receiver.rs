@@ -147,6 +147,11 @@ impl Receiver {
         hasher.finish()
     }
 
+    /// Whether the sender has announced all it will.
+    pub fn is_last_heard(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// This side says WANT.
     pub fn want(&mut self, index: u64, offset: u64) {
         self.set(index, State::Wanted { offset });

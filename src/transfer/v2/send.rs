@@ -117,8 +117,48 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Something is due for the thread that reads the files.
+    pub(super) fn wake(&self) {
+        // Whoever has looked and not found it waits by now.
+        drop(self.lock());
+        self.due.notify_all();
+    }
+
     pub(super) fn notify(&self) {
         self.changed.notify_all();
+    }
+
+    /// A receiver that gives up, or is done, says so and closes: its word may still be there when a write
+    /// fails.
+    fn last_word(&self, error: Error) -> Result<(), Error> {
+        let until = Instant::now() + LAST_WORD;
+        let mut state = self.lock();
+        loop {
+            if state.stopped {
+                return Err(Error::Cancelled);
+            }
+            if let Some(Ok(())) = state.end {
+                return Ok(());
+            }
+            if let Some(Err(_)) = &state.end {
+                let end = state.end.replace(Ok(()));
+                return Err(match end {
+                    Some(Err(
+                        end @ (Error::EndedByPeer { .. } | Error::Broken(_) | Error::Record(_)),
+                    )) => end,
+                    _ => error,
+                });
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return match state.machine.is_settled() {
+                    true => Ok(()),
+                    false => Err(error),
+                };
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// The job is cancelled.
@@ -172,8 +212,14 @@ impl State {
         self.spare.pop().unwrap_or_default()
     }
 
-    /// Ends the connection, unless it has ended before.
+    /// Ends the connection, unless it has ended before. A loss after the receiver's word on everything
+    /// loses nothing.
     fn finish(&mut self, end: Result<(), Error>) {
+        let lost = matches!(end, Err(Error::Lost(_) | Error::Truncated));
+        let end = match lost && self.machine.is_settled() {
+            true => Ok(()),
+            false => end,
+        };
         self.end.get_or_insert(end);
     }
 }
@@ -198,7 +244,7 @@ impl Sending {
             due: Condvar::new(),
         });
         let producer = Arc::clone(&shared);
-        // It is not awaited at the end: it may wait for standard input.
+        // It is not awaited at the end: it may wait for a slow disk.
         thread::Builder::new()
             .spawn(move || produce(&producer, sources))
             .map_err(Error::Lost)?;
@@ -294,15 +340,18 @@ impl Sending {
         observer: &mut Observer<'_>,
         first: bool,
     ) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
         let mut said = Instant::now();
         let mut write = |bytes: &mut Vec<u8>| {
             sealer.seal(bytes);
             said = Instant::now();
-            stream.write_all(bytes).map(|()| said)
+            let written = stream.write_all(bytes);
+            written.or_else(|error| shared.last_word(Error::Lost(error)))?;
+            Ok::<_, Error>(said)
         };
         let mut at = Instant::now();
         for mut frames in self.offer_frames() {
-            at = write(&mut frames).map_err(|error| self.last_word(Error::Lost(error)))?;
+            at = write(&mut frames)?;
         }
         if first {
             let offer = &self.offer;
@@ -313,8 +362,7 @@ impl Sending {
                 None => break,
                 Some(Next::News(news)) => self.tell(news, observer)?,
                 Some(Next::Frames(mut frames)) => {
-                    at = write(&mut frames.bytes)
-                        .map_err(|error| self.last_word(Error::Lost(error)))?;
+                    at = write(&mut frames.bytes)?;
                     self.recycle(frames.bytes, frames.data > 0);
                     if frames.data > 0 {
                         self.done += frames.data;
@@ -324,7 +372,7 @@ impl Sending {
                 Some(Next::Nop) => {
                     let mut bytes = Vec::new();
                     frame(&mut bytes, |out| FromSender::Nop.encode(out));
-                    at = write(&mut bytes).map_err(|error| self.last_word(Error::Lost(error)))?;
+                    at = write(&mut bytes)?;
                 }
             }
         }
@@ -366,32 +414,6 @@ impl Sending {
             let left = session::until_nop(said.elapsed());
             if left.is_zero() {
                 return Ok(Some(Next::Nop));
-            }
-            let waited = self.shared.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// A receiver that gives up says why and closes: its word may still be there when a write fails.
-    fn last_word(&self, error: Error) -> Error {
-        let until = Instant::now() + LAST_WORD;
-        let mut state = self.shared.lock();
-        loop {
-            if state.stopped {
-                return Error::Cancelled;
-            }
-            if let Some(Err(_)) = &state.end {
-                let end = state.end.replace(Ok(()));
-                return match end {
-                    Some(Err(
-                        end @ (Error::EndedByPeer { .. } | Error::Broken(_) | Error::Record(_)),
-                    )) => end,
-                    _ => error,
-                };
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || state.end.is_some() {
-                return error;
             }
             let waited = self.shared.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;

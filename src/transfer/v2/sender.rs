@@ -198,9 +198,15 @@ impl Sender {
         self.accepted && self.last.is_some() && self.open.values().all(went)
     }
 
+    /// Whether the receiver has said of everything what became of it, so that nothing but its last word is
+    /// missing.
+    pub fn is_settled(&self) -> bool {
+        self.accepted && self.last.is_some() && self.open.is_empty()
+    }
+
     /// What FINAL is to say, once, when everything is settled.
     pub fn poll_final(&mut self) -> Option<u64> {
-        let due = self.accepted && self.open.is_empty() && self.ending == Ending::No;
+        let due = self.is_settled() && self.ending == Ending::No;
         let entries = self.last.filter(|_| due)?;
         self.ending = Ending::Said;
         Some(entries)

@@ -1,13 +1,16 @@
 //! One connection's life: what it runs over, how it is read, how it ends.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::crypto::aead::Forged;
 use crate::transfer::channel::{Opener, RECORD_MAX, Sealer, frame};
 use crate::transfer::error::{Cause, Error, Kind};
 use crate::wire::v2::FromSender;
+
+/// So long a record may take: 64 KiB at 2 kB/s.
+const RECORD_TIME: Duration = super::SILENCE;
 
 /// A connection whose two directions are used by different threads at once. Reads and writes block; the
 /// stream itself decides how long a silence may last, and ends it with an error.
@@ -82,6 +85,9 @@ impl Batch {
 
 /// Reads records until the stream ends, or until `take` has no more memory to read to.
 ///
+/// Nothing vouches for a length before its record is whole: one that was changed on its way could have
+/// the peer's later words counted into it for an hour. So a record has to be whole in time.
+///
 /// # Errors
 /// Why it ended.
 pub(super) fn read_records(
@@ -93,6 +99,7 @@ pub(super) fn read_records(
     let size = RECORD_MAX + at_once;
     let mut bytes = vec![0; size];
     let mut filled = 0;
+    let mut heard = Instant::now();
     loop {
         // A record that is not whole never fills the buffer.
         let count = stream.read(&mut bytes[filled..]).map_err(Error::Lost)?;
@@ -111,8 +118,13 @@ pub(super) fn read_records(
             start += used;
         }
         if records.is_empty() {
+            if heard.elapsed() > RECORD_TIME {
+                let message = format!("no whole record for {} s", RECORD_TIME.as_secs());
+                return Err(Error::Lost(io::Error::new(ErrorKind::TimedOut, message)));
+            }
             continue;
         }
+        heard = Instant::now();
         let rest = start..filled;
         let batch = |bytes| Batch { bytes, records };
         filled = rest.len();

@@ -14,6 +14,9 @@ use std::time::SystemTime;
 use super::Dir;
 use crate::sys::file::{Access, FileKind, Stat, in_use};
 
+/// A file of [`Dir::open_private`]: its lock, where there is one, ends when it is closed.
+pub type Private = File;
+
 impl Dir {
     /// What `name` stands for, a link being a link; `None` when it stands for nothing.
     ///
@@ -59,7 +62,7 @@ impl Dir {
     ///
     /// # Errors
     /// `WouldBlock` when another process has it, others with the reason when it is not such a file.
-    pub fn open_private(&self, name: &OsStr, access: Access) -> io::Result<File> {
+    pub fn open_private(&self, name: &OsStr, access: Access) -> io::Result<Private> {
         let wrong = |why| Err(io::Error::other(why));
         let mut known = None;
         if let Some(stat) = self.stat(name)? {

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::io::{self, Read};
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -10,6 +11,37 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Dir, check, single};
 use crate::sys::file::{Access, FileKind, Stat, in_use};
+
+/// A file of [`Dir::open_private`]: nobody else can open it so while this value lives.
+#[derive(Debug)]
+pub struct Private {
+    file: File,
+}
+
+impl Deref for Private {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+#[cfg(test)]
+impl From<File> for Private {
+    /// A file that was not locked.
+    fn from(file: File) -> Self {
+        Self { file }
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        // The lock is the open file's, not the descriptor's: a process that is being started holds a copy
+        // of the descriptor until its program is there, and with it the lock, unless it is let go here.
+        // SAFETY: the descriptor is open.
+        let _ = unsafe { libc::flock(self.file.as_raw_fd(), libc::LOCK_UN) };
+    }
+}
 
 impl Dir {
     /// What `name` stands for, a link being a link; `None` when it stands for nothing.
@@ -63,12 +95,12 @@ impl Dir {
         Ok(())
     }
 
-    /// Opens a file that is ours alone: regular, of our user, with this one name, and locked until it
-    /// is closed. Its mode is 0600, whatever it was.
+    /// Opens a file that is ours alone: regular, of our user, with this one name, and locked as long as
+    /// the value lives. Its mode is 0600, whatever it was.
     ///
     /// # Errors
     /// `WouldBlock` when another process has it, others with the reason when it is not such a file.
-    pub fn open_private(&self, name: &OsStr, access: Access) -> io::Result<File> {
+    pub fn open_private(&self, name: &OsStr, access: Access) -> io::Result<Private> {
         let text = single(name)?;
         let made = match access {
             Access::Create | Access::CreateAppend => libc::O_CREAT,
@@ -101,6 +133,7 @@ impl Dir {
                 return Err(in_use());
             }
         }
+        let file = Private { file };
         // Who had the lock until now may have given the file its final name.
         let now = self.stat(name)?.and_then(|stat| stat.identity);
         if now != Some((metadata.dev(), metadata.ino())) {

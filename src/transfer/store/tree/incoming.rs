@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::plan::Waiting;
 use super::{Refusal, RefusalReason, Tree, TreeTarget};
 use crate::crypto::blake3::{GROUP, Hasher};
-use crate::sys::fs::{self as system, Access};
+use crate::sys::fs::{self as system, Access, Private};
 use crate::transfer::entry::EntryKind;
 use crate::transfer::error::Error;
 use crate::transfer::store::journal::Journal;
@@ -45,7 +45,7 @@ pub(super) enum Sink {
 
 /// A part that is being written. Dropped, it stays when it has a journal.
 pub(super) struct Part {
-    file: File,
+    file: Arc<Private>,
     folder: Arc<Folder>,
     name: OsString,
     journal: Option<(OsString, Journal)>,
@@ -122,7 +122,7 @@ impl Tree {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let name = waiting.part_name()?;
-        let mut file = self.open_private(&folder, &name, Access::Create)?;
+        let file = self.open_private(&folder, &name, Access::Create)?;
         let mut hasher = Hasher::new();
         let mut journal = None;
         if waiting.is_journaled() {
@@ -133,7 +133,7 @@ impl Tree {
                 _ => {
                     let changed = || io::Error::other("its part was changed meanwhile: try again");
                     let opened = Journal::open(records, &waiting.origin())?.ok_or_else(changed)?;
-                    let proved = opened.prove(&file, self.boot)?;
+                    let proved = opened.prove(&file, self.boot, &|| true)?;
                     hasher = proved.hasher;
                     let held = proved.groups * GROUP as u64;
                     if (held, hasher.finish()) != (offset, waiting.prefix) {
@@ -148,11 +148,12 @@ impl Tree {
             file.set_len(offset)?;
         }
         if offset > 0 {
-            file.seek(SeekFrom::Start(offset))?;
+            let mut at: &File = &file;
+            at.seek(SeekFrom::Start(offset))?;
         }
         let groups = offset / GROUP as u64;
         let part = Part {
-            file,
+            file: Arc::new(file),
             folder,
             name,
             journal,
@@ -209,7 +210,7 @@ impl Incoming {
                 }
             }
             Sink::Part(part) => {
-                part.file.write_all(bytes).map_err(failed)?;
+                part.file().write_all(bytes).map_err(failed)?;
                 let mut recorded = Ok(());
                 self.hasher.update_with(bytes, |index, group| {
                     if let (Some((_, journal)), true) = (&part.journal, recorded.is_ok()) {
@@ -338,7 +339,7 @@ impl Incoming {
         }
         match &mut self.sink {
             Sink::Part(part) if offset == 0 => {
-                let begun = part.file.set_len(0).and_then(|()| part.file.rewind());
+                let begun = part.file.set_len(0).and_then(|()| part.file().rewind());
                 begun.map_err(|error| Refusal::file(&self.path, error))?;
                 self.hasher = Hasher::new();
                 self.count = 0;
@@ -359,6 +360,10 @@ impl Incoming {
 }
 
 impl Part {
+    fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Wants what is written on the disk, from time to time.
     fn mark(&mut self, settler: &Settler) -> io::Result<()> {
         let Some((_, journal)) = &self.journal else {
@@ -369,8 +374,8 @@ impl Part {
             return Ok(());
         }
         settler.mark(Mark {
-            part: self.file.try_clone()?,
-            journal: journal.try_clone()?,
+            part: Arc::clone(&self.file),
+            journal: journal.clone(),
             groups: self.groups,
             damaged: Arc::clone(&self.damaged),
         });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Decision, FOLDERS, JOURNALED, Refusal, Tree, TreeTarget};
 use crate::crypto::blake3::{self, GROUP, Hasher};
-use crate::sys::fs::{self as system, Access, FileKind};
+use crate::sys::fs::{self as system, Access, FileKind, Private};
 use crate::transfer::entry::{Entry, EntryKind, Time};
 use crate::transfer::name::{JOURNAL_ENDING, LONGEST, NameError, PART_ENDING, safe_path};
 use crate::transfer::store::journal::{Journal, Origin, Proved};
@@ -171,8 +171,13 @@ impl Tree {
             check_replaceable(&folder.dir, &waiting.wanted).map_err(refused)?;
         }
         if let Some(name) = self.same_file(&folder, &waiting).map_err(refused)? {
+            let opened = folder.dir.open_regular(&name);
+            let hash = opened.and_then(|file| hash_file(file, &*self.goes_on));
+            if is_interrupted(&hash) {
+                return Ok(Decision::Interrupted);
+            }
             // One that cannot be read is not known to be the same.
-            if let Ok(hash) = folder.dir.open_regular(&name).and_then(hash_file) {
+            if let Ok(hash) = hash {
                 waiting.present = Some((name, hash));
                 self.open.insert(entry.index);
                 self.waiting.insert(entry.index, waiting);
@@ -180,7 +185,11 @@ impl Tree {
             }
         }
         if waiting.is_journaled() {
-            if let Some(proved) = self.resume(&folder, &waiting).map_err(refused)? {
+            let proved = self.resume(&folder, &waiting);
+            if is_interrupted(&proved) {
+                return Ok(Decision::Interrupted);
+            }
+            if let Some(proved) = proved.map_err(refused)? {
                 waiting.offset = proved.groups * GROUP as u64;
                 waiting.prefix = proved.hasher.finish();
             }
@@ -230,7 +239,7 @@ impl Tree {
             return Ok(None);
         };
         let most = waiting.size.unwrap_or_default() / GROUP as u64;
-        let proved = journal.prove(&part, self.boot)?;
+        let proved = journal.prove(&part, self.boot, &*self.goes_on)?;
         Ok(Some(proved).filter(|proved| (1..=most).contains(&proved.groups)))
     }
 
@@ -260,7 +269,7 @@ impl Tree {
         folder: &Folder,
         name: &OsStr,
         access: Access,
-    ) -> io::Result<File> {
+    ) -> io::Result<Private> {
         match folder.dir.open_private(name, access) {
             Err(error) if error.kind() != io::ErrorKind::NotFound && self.settler.has_work() => {
                 self.settler.drain();
@@ -344,11 +353,18 @@ fn named(name: &OsStr, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), text)
 }
 
-/// BLAKE3 of a file.
-fn hash_file(mut file: File) -> io::Result<[u8; 32]> {
+fn is_interrupted<T>(result: &io::Result<T>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::Interrupted)
+}
+
+/// BLAKE3 of a file; `Interrupted` when it does not go on to its end.
+fn hash_file(mut file: File, goes_on: &dyn Fn() -> bool) -> io::Result<[u8; 32]> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; GROUP];
     loop {
+        if !goes_on() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         match file.read(&mut buffer) {
             Ok(0) => return Ok(hasher.finish()),
             Ok(count) => hasher.update(&buffer[..count]),

@@ -1,0 +1,104 @@
+//! Disks that are full or may not be written to, through the programs.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use super::common::{Relay, on_every_backend};
+use super::end;
+use super::kill::{program, receive, start};
+use super::temp::TempDir;
+use super::trees::{content, names};
+
+on_every_backend! {
+    a_full_disk_is_told_to_both_and_the_next_run_goes_on
+    a_folder_that_may_not_be_written_to_is_told_before_anybody_is_waited_for
+}
+
+/// A small file system of its own; unmounted with its value.
+struct Small(TempDir);
+
+impl Small {
+    /// `None`, and a word about it, when this user may not mount.
+    fn mount() -> Option<Self> {
+        let temp = TempDir::new();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=6m", "p2pxfer-test"])
+            .arg(temp.path())
+            .output();
+        if mount.is_ok_and(|done| done.status.success()) {
+            return Some(Self(temp));
+        }
+        eprintln!("SKIP disk: only root can mount a file system");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.path()).status();
+    }
+}
+
+fn said(child: Child) -> (Option<i32>, String) {
+    let output = end::output(child);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
+}
+
+fn a_full_disk_is_told_to_both_and_the_next_run_goes_on(backend: &str) {
+    let Some(small) = Small::mount() else {
+        return;
+    };
+    let relay = Relay::start(backend, &[]);
+    let from = TempDir::new();
+    // Each fits, and both do not: that is seen when the second comes to its end only.
+    for name in ["a", "b"] {
+        fs::write(from.path().join(name), content(4_000_000, 3)).unwrap();
+    }
+    let run = |from: &Path| {
+        let receiver = receive(&relay, relay.address, small.path(), &["-v"]);
+        let words = [from.to_str().unwrap()];
+        let sender = start(program("send_r", &words, relay.address, &["-v"]));
+        [said(sender), said(receiver)]
+    };
+    let [sender, receiver] = run(from.path());
+    assert_eq!(receiver.0, Some(15), "{}", receiver.1);
+    assert_eq!(sender.0, Some(15), "{}", sender.1);
+    assert!(sender.1.contains("space"), "{}", sender.1);
+    let name = from.path().file_name().unwrap();
+    let arrived = small.path().join(name);
+    assert!(fs::read(arrived.join("a")).unwrap() == content(4_000_000, 3));
+    let kept = names(&arrived);
+    assert_eq!(kept, ["a", "b.p2pxfer-journal", "b.p2pxfer-part"]);
+    // The first one makes room, and the second one goes on.
+    fs::remove_file(arrived.join("a")).unwrap();
+    fs::remove_file(from.path().join("a")).unwrap();
+    let [sender, receiver] = run(from.path());
+    assert_eq!((sender.0, receiver.0), (Some(0), Some(0)), "{}", receiver.1);
+    assert!(receiver.1.contains("were there before"), "{}", receiver.1);
+    assert!(fs::read(arrived.join("b")).unwrap() == content(4_000_000, 3));
+    assert_eq!(names(&arrived), ["b"]);
+}
+
+fn a_folder_that_may_not_be_written_to_is_told_before_anybody_is_waited_for(backend: &str) {
+    let Some(small) = Small::mount() else {
+        return;
+    };
+    let remounted = Command::new("mount")
+        .args(["-o", "remount,ro"])
+        .arg(small.path())
+        .status();
+    assert!(remounted.unwrap().success());
+    let relay = Relay::start(backend, &[]);
+    let mut command = program("recv_r", &["-"], relay.address, &[]);
+    command.arg("-o").arg(small.path());
+    let (code, said) = said(start(command));
+    assert_eq!(code, Some(7), "{said}");
+    let named = said.contains(small.path().to_str().unwrap());
+    assert!(named && said.contains("read-only"), "{said}");
+}
