@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST TARGET CC CXX CARGO CBINDGEN PYTHON
 
-.PHONY: all build examples demo test bench bench-crypto bench-peers gates crash size layers header check-header man check-man fmt check-fmt lint vectors oracle ct fuzz windows test-windows clean help
+.PHONY: all build examples demo test bench bench-crypto bench-peers gates crash size layers header check-header man check-man fmt check-fmt lint vectors oracle loom ct fuzz windows test-windows clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -146,7 +146,11 @@ vectors: ## replay the exchanges recorded in 2013, and run the vectors of Wychep
 oracle: ## compare the cryptography with that of others (ORACLE_ARGS="SEED COUNT")
 	$(CARGO) run --release --locked --manifest-path tests/oracle/Cargo.toml -- $(ORACLE_ARGS)
 
-# A workspace of its own, too. libFuzzer wants what only a nightly compiler gives without being told to.
+# A workspace of its own, too.
+loom: ## have the relay's registry met by threads in every order
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET)/loom $(CARGO) run --quiet --release --locked --manifest-path tests/loom/Cargo.toml
+
+# And another. libFuzzer wants what only a nightly compiler gives without being told to.
 # Leaks are not looked for: a thread that has just ended still holds what the C library notes of it.
 # An input that breaks a promise belongs into tests/fuzz/found/TARGET/, where `make test` runs it.
 fuzz: ## search for inputs that break a promise (FUZZ_SECONDS=60 for each target, FUZZ_TARGETS="hello record")
