@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST TARGET CC CXX CARGO CBINDGEN PYTHON
 
-.PHONY: all build examples demo test bench bench-crypto bench-peers gates crash size layers header check-header man check-man fmt check-fmt lint vectors oracle loom ct fuzz windows test-windows clean help
+.PHONY: all build examples demo test bench bench-crypto bench-peers gates crash faults size layers header check-header man check-man fmt check-fmt lint vectors oracle loom ct fuzz windows test-windows clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -90,6 +90,9 @@ gates: ## what the relay promises under load and attack, each figure against its
 crash: ## end a transfer by force at 200 points (CRASHES=N); all has to be there afterwards, and memory stays small (minutes)
 	$(CARGO) bench --quiet --locked --bench crash
 	$(CARGO) test --release --locked --test v2 -- --ignored --nocapture
+
+faults: build ## end, stop or refuse each process of a transfer at each of its system calls (FAULTS="--cells 100"; half an hour)
+	@tests/faults/matrix.py $(DIST)/bin --keep $(TARGET)/faults $(FAULTS)
 
 size: build ## the relay's size, memory and start time against their limits
 	$(CARGO) bench --quiet --profile relay --locked --bench size -- $(DIST)/bin/p2p-relay
