@@ -34,6 +34,8 @@ mod platform;
 #[cfg(windows)]
 #[path = "windows/mod.rs"]
 mod platform;
+#[cfg(unix)]
+mod private;
 
 #[cfg(all(target_os = "linux", feature = "libc"))]
 pub mod linux;

@@ -3,19 +3,16 @@
 //! it elsewhere, which the `unix` platform rules out. Nor can it tell whose a file is, how much space is
 //! left, or which start of the machine this is.
 
-use std::ffi::{OsStr, OsString, c_int};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::Dir;
 use crate::sys::file::{Access, FileKind, Stat, in_use};
-
-/// A file of [`Dir::open_private`]: its lock, where there is one, ends when it is closed.
-pub type Private = File;
+pub use crate::sys::private::Private;
 
 impl Dir {
     /// What `name` stands for, a link being a link; `None` when it stands for nothing.
@@ -87,7 +84,7 @@ impl Dir {
         if metadata.nlink() > 1 {
             return wrong("has a second name, a hard link: remove it");
         }
-        lock(&file)?;
+        let file = Private::lock(file)?;
         let opened = Some((metadata.dev(), metadata.ino()));
         let now = self.stat(name)?.and_then(|stat| stat.identity);
         if now != opened || (known.is_some() && known != opened) {
@@ -153,21 +150,4 @@ pub fn sync_file_system(_: &File) -> io::Result<bool> {
 /// What is the same until the machine starts anew; `None` when the system does not say.
 pub fn boot_id() -> Option<[u8; 16]> {
     None
-}
-
-fn lock(file: &File) -> io::Result<()> {
-    /// The same on Linux, macOS and the BSDs.
-    const LOCK_EX_NB: c_int = 2 | 4;
-    // SAFETY: it is in every C library that Rust's own standard library links, with this type.
-    unsafe extern "C" {
-        fn flock(descriptor: c_int, operation: c_int) -> c_int;
-    }
-    // SAFETY: the descriptor is open.
-    if unsafe { flock(file.as_raw_fd(), LOCK_EX_NB) } == -1 {
-        // Where there are no locks, nobody else has one.
-        if io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock {
-            return Err(in_use());
-        }
-    }
-    Ok(())
 }

@@ -3,7 +3,6 @@
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::io::{self, Read};
-use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -11,37 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Dir, check, single};
 use crate::sys::file::{Access, FileKind, Stat, in_use};
-
-/// A file of [`Dir::open_private`]: nobody else can open it so while this value lives.
-#[derive(Debug)]
-pub struct Private {
-    file: File,
-}
-
-impl Deref for Private {
-    type Target = File;
-
-    fn deref(&self) -> &File {
-        &self.file
-    }
-}
-
-#[cfg(test)]
-impl From<File> for Private {
-    /// A file that was not locked.
-    fn from(file: File) -> Self {
-        Self { file }
-    }
-}
-
-impl Drop for Private {
-    fn drop(&mut self) {
-        // The lock is the open file's, not the descriptor's: a process that is being started holds a copy
-        // of the descriptor until its program is there, and with it the lock, unless it is let go here.
-        // SAFETY: the descriptor is open.
-        let _ = unsafe { libc::flock(self.file.as_raw_fd(), libc::LOCK_UN) };
-    }
-}
+pub use crate::sys::private::Private;
 
 impl Dir {
     /// What `name` stands for, a link being a link; `None` when it stands for nothing.
@@ -125,15 +94,7 @@ impl Dir {
         if metadata.nlink() > 1 {
             return wrong("has a second name, a hard link: remove it");
         }
-        // SAFETY: the descriptor is open.
-        let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
-        if let Err(error) = check(locked) {
-            // Where there are no locks, nobody else has one.
-            if error.kind() == io::ErrorKind::WouldBlock {
-                return Err(in_use());
-            }
-        }
-        let file = Private { file };
+        let file = Private::lock(file)?;
         // Who had the lock until now may have given the file its final name.
         let now = self.stat(name)?.and_then(|stat| stat.identity);
         if now != Some((metadata.dev(), metadata.ino())) {
