@@ -29,7 +29,7 @@ static void a_callback_stops_its_transfer(const struct setup *setup, enum how ho
     struct stopper stopper = {0};
     struct job receive = {0}, send = {0};
 
-    make_file(setup, "large.bin", 20000000, file, sizeof file);
+    make_file(setup, "large.bin", 5000000, file, sizeof file);
     receive.handle = handle_for(setup, "stop");
     send.handle = handle_for(setup, "stop");
     send.file = file;

@@ -47,8 +47,8 @@ CALLS = {
     "relay": ["accept4", "epoll_wait", "epoll_ctl", "recvfrom", "sendto", "splice", "read", "write", "shutdown", "close"],
 }
 ERRORS = {
-    "EIO": ["read", "pread64", "write", "pwrite64", "fsync", "fdatasync", "syncfs", "renameat2", "ftruncate", "utimensat",
-            "fchmod", "unlinkat"],
+    "EIO": ["read", "pread64", "write", "pwrite64", "fsync", "fdatasync", "syncfs", "renameat2", "ftruncate", "fchmod",
+            "unlinkat"],
     "ENOSPC": ["write", "pwrite64", "openat", "openat2", "fsync", "fdatasync", "syncfs", "mkdirat", "ftruncate", "fallocate"],
     "EMFILE": ["openat", "openat2", "socket"],
     "ENOMEM": ["openat", "openat2"],
@@ -119,17 +119,14 @@ class Stage:
             return False
         if self.source.is_file():
             return (place / self.source.name).read_bytes() == self.source.read_bytes()
-        whole = True
         for folder, _, files in os.walk(place / self.source.name):
             for name in files:
                 path = pathlib.Path(folder) / name
                 ours = self.source / path.relative_to(place / self.source.name)
-                if is_part(name):
-                    whole = None
-                elif not ours.exists() or path.read_bytes() != ours.read_bytes():
+                if not is_part(name) and (not ours.exists() or path.read_bytes() != ours.read_bytes()):
                     return False
         missing = [path for path in self.source.rglob("*") if not (place / path.relative_to(self.source.parent)).exists()]
-        return None if missing else whole
+        return None if missing else True
 
     def clean(self, place):
         """What stands beside the final names."""
@@ -243,7 +240,7 @@ def judge(stage, cell, run, place, statuses):
         wrong.append("the sender says success and the receiver does not have it")
     if sender == 0 and receiver not in (0, None, -9):
         wrong.append(f"the sender says success and the receiver {receiver}")
-    # Of a folder all may be there before its end is heard.
+    # Of a folder all may be there before its end is heard, or before it is known that it is on the disk.
     hit = stage.version == 2 or cell.role == "receiver" and cell.fault in SIGNALS
     if receiver is not None and receiver > 0 and there is True and not hit:
         wrong.append(f"the receiver says {receiver} and has it")
@@ -285,7 +282,8 @@ def work_on(stage, cell, keep):
             wrong.append(f"the same commands again end with {second}")
         elif stage.arrived(place) is not True:
             wrong.append("the same commands again do not bring it there")
-        elif stage.version == 2 and stage.clean(place):
+        elif stage.version == 2 and cell.call != "unlinkat" and stage.clean(place):
+            # A part of version 1 has a name of its own each time, and stays after an end by force.
             wrong.append(f"the same commands again leave {stage.clean(place)}")
         return cell, statuses, wrong
     finally:
