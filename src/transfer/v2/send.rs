@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) news: VecDeque<News>,
     /// The walk is through: above the index of each entry.
     pub(super) entries: Option<u64>,
+    /// How many entries were left out against the user's will, in all connections.
+    pub(super) missing: u64,
     /// LAST was said in this connection.
     pub(super) said_last: bool,
     /// What the receiver has of the stream, in bytes.
@@ -181,6 +183,7 @@ impl State {
             spare: Vec::new(),
             news: VecDeque::new(),
             entries: None,
+            missing: 0,
             said_last: false,
             acknowledged: 0,
             end: None,
