@@ -153,7 +153,7 @@ impl Shared {
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return match state.machine.is_settled() {
+                return match state.machine.is_done() {
                     true => Ok(()),
                     false => Err(error),
                 };
@@ -216,10 +216,10 @@ impl State {
     }
 
     /// Ends the connection, unless it has ended before. A loss after the receiver's word on everything
-    /// loses nothing.
+    /// loses nothing, when the receiver knows that it was everything.
     fn finish(&mut self, end: Result<(), Error>) {
         let lost = matches!(end, Err(Error::Lost(_) | Error::Truncated));
-        let end = match lost && self.machine.is_settled() {
+        let end = match lost && self.machine.is_done() {
             true => Ok(()),
             false => end,
         };
@@ -270,6 +270,12 @@ impl Sending {
     pub fn stopper(&self) -> Arc<dyn Fn() + Send + Sync> {
         let shared = Arc::clone(&self.shared);
         Arc::new(move || shared.stop())
+    }
+
+    /// Whether the receiver has said of everything what became of it, so that only last words are missing.
+    pub fn is_complete(&self) -> bool {
+        let state = self.shared.lock();
+        state.entries.is_some() && state.pending.is_empty()
     }
 
     /// What came of it.
