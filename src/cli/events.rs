@@ -10,7 +10,7 @@ use crate::transfer::{EntryKind, Event, Item, Offer, Printable, Received, Report
 
 /// How often `progress` comes.
 const PROGRESS: Duration = Duration::from_millis(200);
-/// How many of an offer's items are listed; all are counted.
+/// How many items are listed; all are counted.
 const ITEMS: usize = 1000;
 
 /// Writes the events of one transfer.
@@ -246,7 +246,7 @@ impl Events {
         }
         object.plain("reconnects", &report.reconnects);
         object.plain("seconds", &Seconds(self.pace.whole().0));
-        object.list("received", report.received.iter().map(received));
+        object.list("received", report.received.iter().take(ITEMS).map(received));
         text.push_str(&object.line());
         text
     }

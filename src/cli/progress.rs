@@ -140,10 +140,10 @@ impl Reporter {
                 already,
                 ..
             } => self.finished(path, *length, *already),
-            Event::Skipped { path, error } => {
-                let path = Printable(path);
-                self.line(&format_args!("left out '{path}': {error}"));
-            }
+            Event::Skipped { path, error } => match path.is_empty() {
+                true => self.line(error),
+                false => self.line(&format_args!("left out '{}': {error}", Printable(path))),
+            },
             Event::Restarted { path } => {
                 let path = Printable(path);
                 self.result(&format_args!(

@@ -207,7 +207,14 @@ impl<'a> SendJob<'a> {
                 Err(Ended::Failed(error)) => return Err(error),
                 Err(Ended::Lost { error, moved }) => {
                     window.lost(moved);
-                    self.call_again(&window, error, observer)?
+                    match self.call_again(&window, error, observer) {
+                        // The receiver has it all, whether or not it knows that.
+                        Err(error) if sending.is_complete() && !self.cancel.is_cancelled() => {
+                            drop(error);
+                            return Ok(sending.into_report());
+                        }
+                        again => again?,
+                    }
                 }
             };
         }

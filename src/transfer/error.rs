@@ -116,6 +116,13 @@ pub enum Error {
         /// In the sender's words: hostile.
         text: Vec<u8>,
     },
+    /// The sender left out so many files and folders that this side has not heard of one by one.
+    LeftOut {
+        /// How many.
+        count: u64,
+    },
+    /// More than what this side said yes to.
+    BeyondOffer,
     /// A file changed while it was sent.
     Changed {
         /// Which.
@@ -209,10 +216,13 @@ impl Error {
             | Self::Unreachable { .. }
             | Self::NoRelay { .. }
             | Self::RefusedByRelay => Kind::Lost,
-            Self::RefusedByPeer | Self::Declined => Kind::Refused,
+            Self::RefusedByPeer | Self::Declined | Self::BeyondOffer => Kind::Refused,
             Self::Skipped { kind, .. } => *kind,
             Self::Checksum | Self::NotAccepted => Kind::Checksum,
-            Self::File { .. } | Self::Empty { .. } | Self::TooLarge { .. } => Kind::File,
+            Self::File { .. }
+            | Self::Empty { .. }
+            | Self::TooLarge { .. }
+            | Self::LeftOut { .. } => Kind::File,
             Self::Malformed(_)
             | Self::UnexpectedAnswer(_)
             | Self::Broken(_)
@@ -372,6 +382,14 @@ impl fmt::Display for Error {
                 f.write_str("it changed on the sender's disk while it was sent: send it again")
             }
             Self::GivenUp { text, .. } => write!(f, "the sender cannot read it{}", Words(text)),
+            Self::LeftOut { count: 1 } => f.write_str(
+                "the sender could not read or name a file or folder, and left it out: it says which",
+            ),
+            Self::LeftOut { count } => write!(
+                f,
+                "the sender could not read or name {count} files and folders, and left them out: it says which"
+            ),
+            Self::BeyondOffer => f.write_str("far more than was offered: send it again"),
             Self::Changed { path } => write!(
                 f,
                 "{} changed while it was sent: send it again",

@@ -105,7 +105,7 @@ pub enum Event<'a> {
     },
     /// A file does not cross; the others do.
     Skipped {
-        /// Its path, as above.
+        /// Its path, as above; empty for all that the sender left out untold.
         path: &'a [u8],
         /// Why.
         error: &'a Error,

@@ -336,9 +336,13 @@ impl Responder {
             self.state = Asked::Header;
             return (used, Step::More);
         };
-        let mark = Mark::find(&header).filter(|_| !self.version1_only);
+        let mark = Mark::find(&header);
+        let unnamed = mark.is_some_and(|mark| header == mark.encode(None));
         let ours = self.common.prs.is_some();
-        let Some(mark) = mark else {
+        if unnamed && self.version1_only {
+            return (used, Step::Refuse(vec![NO], Error::NeedsVersion2));
+        }
+        let Some(mark) = mark.filter(|_| !self.version1_only) else {
             let step = match ours {
                 true => Step::Refuse(vec![NO], Error::Version1Only),
                 false => Step::Version1(header),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::entry::{EntryKind, Item};
 use super::error::Error;
 
-/// How many of the files that did not cross, and of the items received, a [`Report`] names; it counts all.
+/// How many of the files that did not cross a [`Report`] names; it counts all.
 pub const NAMED: usize = 1000;
 
 /// What a sender offers, before anything of it moves.
@@ -54,7 +54,7 @@ pub struct Report {
     pub again: u64,
     /// How often the connection was lost and made anew.
     pub reconnects: u32,
-    /// The first [`NAMED`] items that were received; empty for a sender.
+    /// The items that were received; empty for a sender.
     pub received: Vec<Received>,
     /// Symbolic links and devices in the sender's folders, which are never sent.
     pub left_out: u64,
@@ -81,7 +81,7 @@ pub struct Received {
 #[derive(Debug)]
 pub struct Skip {
     /// Its path, `/` between its parts: hostile on the receiver's side, show it through
-    /// [`super::Printable`].
+    /// [`super::Printable`]. Empty for all that a sender left out untold.
     pub path: Vec<u8>,
     /// Why.
     pub error: Error,
@@ -107,16 +107,25 @@ impl Report {
     }
 
     pub(crate) fn skip(&mut self, path: Vec<u8>, error: Error) {
-        self.skipped += 1;
+        self.skipped = self.skipped.saturating_add(match error {
+            Error::LeftOut { count } => count,
+            _ => 1,
+        });
         if self.skips.len() < NAMED {
             self.skips.push(Skip { path, error });
         }
     }
 
-    pub(crate) fn receive(&mut self, received: Received) {
-        if self.received.len() < NAMED {
-            self.received.push(received);
-        }
+    /// Another sender begins: of what the one before brought nothing counts any more.
+    pub(crate) fn begin(&mut self) {
+        *self = Self {
+            version: self.version,
+            verified: self.verified,
+            resumed: self.resumed,
+            again: self.again,
+            reconnects: self.reconnects,
+            ..Self::default()
+        };
     }
 }
 

@@ -4,6 +4,7 @@
 //! decoded records and local facts, and refuse everything that is not due. [`Sending`] and [`Receiving`] run
 //! them over a [`Stream`], and live on from one connection to the next.
 
+mod accepted;
 mod produce;
 mod receive;
 pub mod receiver;

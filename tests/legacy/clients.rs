@@ -1,23 +1,18 @@
-//! Our sender and our receiver, each against a peer of 2013 played from the recorded bytes, through
-//! our relay; and an imitation of the relay of 2013 between the two of ours.
+//! What our sender and our receiver say to a relay, byte for byte; and an imitation of the relay of 2013 between
+//! the two of ours.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use super::common::{Relay, hello, on_every_backend, read, read_to_end, wait_until};
+use super::common::{hello, read, read_to_end, wait_until};
 use super::end;
-use super::exchange::{self, Exchange, Message, Way};
+use super::exchange::{self, Exchange, Way};
 use super::relay_2013::Relay2013;
 use super::temp::TempDir;
 
-on_every_backend! {
-    our_sender_says_what_the_sender_of_2013_said
-    our_receiver_takes_what_the_sender_of_2013_sent
-}
-
-fn start(command: &mut Command) -> Child {
+pub(crate) fn start(command: &mut Command) -> Child {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -26,11 +21,11 @@ fn start(command: &mut Command) -> Child {
         .expect("the program starts")
 }
 
-fn send(file: &Path, userid: &str, relay: SocketAddr) -> Child {
+pub(crate) fn send(file: &Path, userid: &str, relay: SocketAddr) -> Child {
     send_with(&[], file, userid, relay)
 }
 
-fn send_with(options: &[&str], file: &Path, userid: &str, relay: SocketAddr) -> Child {
+pub(crate) fn send_with(options: &[&str], file: &Path, userid: &str, relay: SocketAddr) -> Child {
     start(
         Command::new(env!("CARGO_BIN_EXE_send_r"))
             .args(options)
@@ -40,7 +35,7 @@ fn send_with(options: &[&str], file: &Path, userid: &str, relay: SocketAddr) -> 
     )
 }
 
-fn receive(folder: &Path, userid: &str, relay: SocketAddr) -> Child {
+pub(crate) fn receive(folder: &Path, userid: &str, relay: SocketAddr) -> Child {
     start(
         Command::new(env!("CARGO_BIN_EXE_recv_r"))
             .args(["-", userid, &relay.ip().to_string()])
@@ -51,7 +46,7 @@ fn receive(folder: &Path, userid: &str, relay: SocketAddr) -> Child {
 }
 
 /// Ends as the recorded program did: 0 where it was 0, and else not.
-fn assert_ends_like(child: Child, recorded: i32, what: &str) -> Output {
+pub(crate) fn assert_ends_like(child: Child, recorded: i32, what: &str) -> Output {
     let output = end::output(child);
     let said = String::from_utf8_lossy(&output.stderr);
     let status = output.status.code();
@@ -66,110 +61,25 @@ fn assert_ends_like(child: Child, recorded: i32, what: &str) -> Output {
 }
 
 /// The file of the exchange, made in the folder.
-fn write_file(folder: &TempDir, exchange: &Exchange) -> std::path::PathBuf {
+pub(crate) fn write_file(folder: &TempDir, exchange: &Exchange) -> std::path::PathBuf {
     let file = folder.path().join(&exchange.filename);
     std::fs::write(&file, &exchange.content).expect("a file of our own");
     file
 }
 
 /// The folder holds this file and nothing else.
-fn assert_holds(folder: &TempDir, exchange: &Exchange) {
+pub(crate) fn assert_holds(folder: &TempDir, exchange: &Exchange) {
     assert_eq!(names(folder), [exchange.filename.as_str()]);
     let got = std::fs::read(folder.path().join(&exchange.filename)).expect("it is there");
     assert!(got == exchange.content, "{}: other bytes", exchange.name);
 }
 
-fn names(folder: &TempDir) -> Vec<String> {
+pub(crate) fn names(folder: &TempDir) -> Vec<String> {
     let entries = std::fs::read_dir(folder.path()).expect("a folder of our own");
     entries
         .map(|entry| entry.expect("an entry").file_name())
         .map(|name| name.to_string_lossy().into_owned())
         .collect()
-}
-
-/// What our sender must put on the wire where the one of 2013 sent this: the same up to the NUL of a
-/// checksum, and zeros where the old one sent what was left in its buffer; and behind the NUL of the
-/// length the mark of version 2, where it has one.
-fn as_ours(message: &Message, marked: bool) -> Vec<u8> {
-    const NAME: usize = 32;
-    let mut bytes = message.bytes.clone();
-    if message.way == Way::Header && marked {
-        let end = bytes[NAME..].iter().position(|&byte| byte == 0);
-        let mark = NAME + end.expect("a NUL") + 1;
-        bytes[mark..mark + 4].copy_from_slice(b"P2\x02\0");
-    }
-    if message.way == Way::Checksum {
-        let end = bytes.iter().position(|&byte| byte == 0).expect("a NUL");
-        bytes[end..].fill(0);
-    }
-    bytes
-}
-
-/// Plays the receiver of 2013 to the end of the connection; every byte of the sender is compared.
-fn play_receiver(stream: &mut TcpStream, exchange: &Exchange, marked: bool) {
-    for message in exchange.between_peers() {
-        if message.way == Way::ReceiverToSender {
-            stream.write_all(&message.bytes).unwrap();
-            continue;
-        }
-        let said = read(stream, message.bytes.len());
-        let what = (&exchange.name, message.way);
-        assert!(
-            said == as_ours(message, marked),
-            "{what:?}: {}",
-            exchange::hex(&said)
-        );
-    }
-    assert_eq!(read_to_end(stream), b"", "{}", exchange.name);
-}
-
-fn our_sender_says_what_the_sender_of_2013_said(backend: &str) {
-    let relay = Relay::start(backend, &[]);
-    for exchange in exchange::all().iter().filter(|one| !one.content.is_empty()) {
-        for options in [&[][..], &["--v1"]] {
-            let folder = TempDir::new();
-            let file = write_file(&folder, exchange);
-            let mut receiver = relay.connect();
-            receiver
-                .write_all(exchange.hello(Way::ReceiverToRelay))
-                .unwrap();
-            relay.wait_registered(&receiver);
-            let sender = send_with(options, &file, &exchange.userid, relay.address);
-            play_receiver(&mut receiver, exchange, options.is_empty());
-            assert_ends_like(sender, exchange.sender_exit, &exchange.name);
-        }
-    }
-}
-
-fn our_receiver_takes_what_the_sender_of_2013_sent(backend: &str) {
-    for exchange in exchange::all() {
-        // A log of its own tells that it is this receiver that waits.
-        let relay = Relay::start(backend, &[]);
-        let folder = TempDir::new();
-        let receiver = receive(folder.path(), &exchange.userid, relay.address);
-        relay.wait_for("registered", &[&format!("id={}", exchange.userid)]);
-        let mut sender = relay.connect();
-        sender
-            .write_all(exchange.hello(Way::SenderToRelay))
-            .unwrap();
-        assert_eq!(read(&mut sender, 1), b"O");
-        for message in exchange.between_peers() {
-            if message.way == Way::ReceiverToSender {
-                let said = read(&mut sender, message.bytes.len());
-                assert_eq!(said, message.bytes, "{}", exchange.name);
-            } else {
-                sender.write_all(&message.bytes).unwrap();
-            }
-        }
-        sender.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(read_to_end(&mut sender), b"", "{}", exchange.name);
-        assert_ends_like(receiver, exchange.receiver_exit, &exchange.name);
-        if exchange.receiver_exit == 0 {
-            assert_holds(&folder, &exchange);
-        } else {
-            assert_eq!(names(&folder), [""; 0], "{}", exchange.name);
-        }
-    }
 }
 
 #[test]

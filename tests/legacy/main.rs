@@ -10,5 +10,5 @@ mod temp;
 mod clients;
 mod exchange;
 mod marked;
-mod relay;
+mod pairings;
 mod relay_2013;

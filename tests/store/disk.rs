@@ -75,12 +75,15 @@ fn a_disk_that_fills_up_under_way_leaves_what_can_be_gone_on_with() {
     assert_eq!(written.unwrap_err().why, RefusalReason::NoSpace);
     drop(session);
     assert!(!small.path().join("big").exists());
+    // Another test may be starting a program, which holds all our files open for a moment: what is removed
+    // then keeps its space, and what is empty has none.
+    std::fs::write(&ballast, []).unwrap();
     std::fs::remove_file(ballast).unwrap();
     let outcome = send(&place, std::slice::from_ref(&big), usize::MAX);
+    let wanted = outcome.wanted.get(&0);
     assert!(
-        outcome.wanted[&0] >= (4 * GROUP) as u64,
-        "{:?}",
-        outcome.wanted
+        wanted.is_some_and(|&offset| offset >= (4 * GROUP) as u64),
+        "{outcome:?}"
     );
     crate::sender::check(small.path(), &[big]);
 }

@@ -9,6 +9,7 @@ mod names_table;
 #[path = "../common/temp.rs"]
 mod temp;
 
+mod caller;
 mod crossed;
 mod crossing;
 #[cfg(target_os = "linux")]
@@ -16,6 +17,7 @@ mod disk;
 mod guesses;
 mod kill;
 mod lies;
+mod missing;
 mod names;
 mod offers;
 mod pair;

@@ -22,6 +22,7 @@ on_every_backend! {
     a_user_who_thinks_for_longer_than_the_timeout_loses_nobody
     a_sender_that_lost_only_the_last_word_is_done
     a_receiver_that_lost_only_the_last_word_is_done
+    a_receiver_that_does_not_know_that_it_has_all_is_told
     a_cut_while_standard_input_is_idle_is_mended_without_its_next_byte
     a_long_hash_ends_with_the_job_and_with_the_line
     another_sender_in_the_window_is_a_new_offer
@@ -104,6 +105,38 @@ fn a_sender_that_lost_only_the_last_word_is_done(backend: &str) {
 fn a_receiver_that_lost_only_the_last_word_is_done(backend: &str) {
     let ([sent, received], _) = without_the_end(backend, Way::Up, FINAL, [3600, 1]);
     assert_eq!((sent.unwrap().files, received.unwrap().files), (1, 1));
+}
+
+/// A folder in which nothing is: all of it is answered before LAST has to be there, which is lost.
+fn a_receiver_that_does_not_know_that_it_has_all_is_told(backend: &str) {
+    const ENTRY: u64 = NOP + 36 + 2 + 4;
+    let relay = Relay::start(backend, &[]);
+    let (from, to) = (TempDir::new(), TempDir::new());
+    let root = from.path().join("tree");
+    fs::create_dir(&root).unwrap();
+    let handshake = hello(b'C', b"alice").len() as u64 + 48 + 48 + 64;
+    let entries = handshake + NOP + 2 + 16 + 4 + NOP + 16 + 4 + 2 * ENTRY;
+    let answers = 1 + 19 + 96 + NOP + 2 * (NOP + 8 + 32);
+    let cut = AtomicBool::new(false);
+    let lie = move |way: Way, offset: u64, bytes: &mut Vec<u8>| {
+        let end = offset + bytes.len() as u64;
+        match way {
+            _ if cut.load(Ordering::Relaxed) => true,
+            Way::Up => {
+                bytes.truncate(entries.saturating_sub(offset).min(bytes.len() as u64) as usize);
+                true
+            }
+            Way::Down => end < answers || cut.swap(true, Ordering::Relaxed),
+        }
+    };
+    let wire = Wire::lying(relay.address, Box::new(lie));
+    let (mut sender, mut receiver) = (Side::new(wire.address, "s"), Side::new(relay.address, "s"));
+    sender.options.reconnect = Some(DEADLINE);
+    receiver.options.reconnect = Some(Duration::from_secs(10));
+    let (sent, received) = both(&sender, &[path(&root)], &receiver, &folder(to.path()));
+    let (sent, received) = (sent.unwrap(), received.unwrap());
+    assert_eq!((sent.folders, received.folders), (1, 1));
+    assert_eq!((sent.reconnects, received.reconnects), (1, 1));
 }
 
 fn a_cut_while_standard_input_is_idle_is_mended_without_its_next_byte(backend: &str) {

@@ -273,16 +273,18 @@ impl Tree {
         }
     }
 
+    /// What was told of an entry that was settled lately.
+    pub fn settled(&self, index: u64) -> Option<[u8; 32]> {
+        let remembered = self.lock_remembered();
+        let known = remembered.iter().find(|known| known.0 == index);
+        known.map(|&(_, hash)| hash)
+    }
+
     /// Decides on an entry. Makes the folder, when it is one. Reads the whole of a file that may be
     /// the one that is sent, which takes its time. After [`Tree::interrupt`] an entry may come again,
     /// under the index it had.
     pub fn entry(&mut self, entry: &Entry) -> Decision {
-        let known = self
-            .lock_remembered()
-            .iter()
-            .find(|known| known.0 == entry.index)
-            .copied();
-        if let Some((_, hash)) = known {
+        if let Some(hash) = self.settled(entry.index) {
             return Decision::Settled { hash };
         }
         let decided = match entry.kind {

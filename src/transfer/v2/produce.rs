@@ -27,7 +27,7 @@ enum Task {
     Announce(Entry),
     Work(Job, Found),
     Walk,
-    Last(u64),
+    Last { entries: u64, missing: u64 },
     Final(u64),
 }
 
@@ -53,7 +53,9 @@ pub(super) fn produce(shared: &Arc<Shared>, mut sources: Sources) {
             Task::Announce(entry) => producer.put(|out| announcement(entry).encode(out)),
             Task::Work(job, found) => producer.work(job, &found),
             Task::Walk => producer.walk(&mut sources),
-            Task::Last(entries) => producer.put(|out| FromSender::Last { entries }.encode(out)),
+            Task::Last { entries, missing } => {
+                producer.put(|out| FromSender::Last { entries, missing }.encode(out))
+            }
             Task::Final(entries) => producer.put(|out| FromSender::Final { entries }.encode(out)),
         };
     }
@@ -74,7 +76,8 @@ impl State {
             Some(entries) if !self.said_last => {
                 self.said_last = true;
                 self.machine.last(entries);
-                return Some(Task::Last(entries));
+                let missing = self.missing;
+                return Some(Task::Last { entries, missing });
             }
             _ => {}
         }
@@ -170,7 +173,9 @@ impl Producer<'_> {
                 state.announce.push_back(index);
             }
             Some(Err(skipped)) => {
-                state.news.push_back(left_out(skipped));
+                let news = left_out(skipped);
+                state.missing += u64::from(matches!(news, News::Skipped { .. }));
+                state.news.push_back(news);
                 self.shared.notify();
                 drop(state);
                 // The observer may be slow, and there may be a million of them.
@@ -360,20 +365,15 @@ impl Producer<'_> {
     fn give_up(&mut self, found: &Found, give_up: GiveUp) -> Result<(), Gone> {
         let index = found.entry.index;
         let (text, reason) = (words(&give_up.error), give_up.why as u8);
-        self.put(|out| {
-            FromSender::GiveUp {
-                index,
-                reason,
-                text: text.as_bytes(),
-            }
-            .encode(out);
-        })?;
         let mut state = self.shared.lock();
         if !state.is_live(self.generation) {
             return Err(Gone);
         }
         state.machine.give_up(index);
         state.pending.remove(&index);
+        // It is not announced again: if the receiver does not hear of it now, LAST of a later connection
+        // tells.
+        state.missing += 1;
         let path = found.entry.shown();
         let error = match give_up.why {
             GiveUpReason::Changed => Error::Changed {
@@ -383,7 +383,15 @@ impl Producer<'_> {
         };
         state.news.push_back(News::Skipped { path, error });
         self.shared.notify();
-        Ok(())
+        drop(state);
+        self.put(|out| {
+            FromSender::GiveUp {
+                index,
+                reason,
+                text: text.as_bytes(),
+            }
+            .encode(out);
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use super::accepted::Accepted;
 use super::receiver::{Heard, Receiver};
 use super::session::{self, Batch, Ended, Stream, read_records};
 use super::{BATCH, Broken, QUEUE, WINDOW};
@@ -32,7 +33,11 @@ pub struct Receiving {
     tree: Tree,
     /// The sender that was accepted, and the hash of its offer.
     run: Option<([u8; 16], Hash)>,
+    /// What has come of that offer's folders.
+    accepted: Accepted,
     entries: BTreeMap<u64, Known>,
+    /// How many entries the sender has left out, as far as this side knows.
+    missing: u64,
     report: Report,
     total: u64,
     done: u64,
@@ -229,7 +234,9 @@ impl Receiving {
             inbox,
             tree,
             run: None,
+            accepted: Accepted::default(),
             entries: BTreeMap::new(),
+            missing: 0,
             report: Report {
                 version: 2,
                 ..Report::default()
@@ -426,10 +433,14 @@ impl Receiving {
                 text,
             } => {
                 self.tree.give_up(index, changed);
+                self.missing += 1;
                 let text = text.to_vec();
                 self.skip(session, index, Error::GivenUp { changed, text })?;
             }
-            Heard::Last => self.tree.last(),
+            Heard::Last { missing } => {
+                self.tree.last();
+                self.left_out(session, missing)?;
+            }
             Heard::Final => {
                 let (committed, skipped) = session.machine.counts();
                 session.put(FromReceiver::Final { committed, skipped });
@@ -457,6 +468,9 @@ impl Receiving {
                 verified: session.verified,
             };
             self.entries.clear();
+            self.accepted = Accepted::new(&offer);
+            self.missing = 0;
+            self.report.begin();
             self.total = offer.bytes().unwrap_or(u64::MAX);
             self.done = 0;
             Event::Offer { offer: &offer }.tell(session.observer)?;
@@ -473,9 +487,16 @@ impl Receiving {
 
     fn entry(&mut self, session: &mut Session<'_, '_>, entry: Entry) -> Result<(), Error> {
         let index = entry.index;
-        let decision = self.tree.entry(&entry);
         // Whatever it was in an earlier connection: what is told of it is what it is now.
         let before = self.entries.remove(&index);
+        let counted = before.as_ref().is_some_and(|known| known.entry == entry);
+        let decision = match counted || self.tree.settled(index).is_some() {
+            false if !self.accepted.take(&entry) => Decision::Skip(Refusal {
+                why: RefusalReason::NotWanted,
+                error: Error::BeyondOffer,
+            }),
+            _ => self.tree.entry(&entry),
+        };
         let known = self.entries.entry(index).or_insert(Known {
             entry,
             wanted: 0,
@@ -606,7 +627,7 @@ impl Receiving {
         }
         .tell(observer)?;
         if let ([name], true) = (&*entry.path, entry.kind != EntryKind::FolderEnd) {
-            self.report.receive(Received {
+            self.report.received.push(Received {
                 name: name.clone(),
                 length,
                 path: committed.path,
@@ -636,6 +657,24 @@ impl Receiving {
             (_, error) => error,
         };
         self.skip(session, index, error)
+    }
+
+    /// The sender has left so many entries out in all: those that it could not announce, and those whose
+    /// GIVE_UP was lost with its connection.
+    fn left_out(&mut self, session: &mut Session<'_, '_>, missing: u64) -> Result<(), Error> {
+        let count = missing.saturating_sub(self.missing);
+        if count == 0 {
+            return Ok(());
+        }
+        self.missing = missing;
+        let error = Error::LeftOut { count };
+        let told = Event::Skipped {
+            path: b"",
+            error: &error,
+        }
+        .tell(session.observer);
+        self.report.skip(Vec::new(), error);
+        told
     }
 
     /// An entry will not be here.

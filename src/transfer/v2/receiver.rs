@@ -109,7 +109,10 @@ pub enum Heard<'a> {
         text: &'a [u8],
     },
     /// No more entries.
-    Last,
+    Last {
+        /// How many the sender left out against its will, in all connections.
+        missing: u64,
+    },
     /// All is settled: answer with [`Receiver::counts`].
     Final,
     /// The sender ended it.
@@ -246,12 +249,12 @@ impl Receiver {
                 reason,
                 text,
             } => self.give_up(index, reason, text),
-            FromSender::Last { entries } => {
+            FromSender::Last { entries, missing } => {
                 if self.last.is_some() || entries < self.next {
                     return Err(Broken("an end of the entries that is not due"));
                 }
                 self.last = Some(entries);
-                Ok(Heard::Last)
+                Ok(Heard::Last { missing })
             }
             FromSender::Final { entries } => {
                 if self.last != Some(entries) || !self.open.is_empty() || self.begun.is_some() {
@@ -466,6 +469,13 @@ mod tests {
         FromSender::End { length, hash: HASH }
     }
 
+    fn last(entries: u64) -> FromSender<'static> {
+        FromSender::Last {
+            entries,
+            missing: 0,
+        }
+    }
+
     fn give_up(index: u64) -> FromSender<'static> {
         FromSender::GiveUp {
             index,
@@ -510,7 +520,7 @@ mod tests {
             receiver.handle(end(4)),
             Ok(Heard::End { length: 4, .. })
         ));
-        assert!(receiver.handle(FromSender::Last { entries: 1 }).is_ok());
+        assert!(receiver.handle(last(1)).is_ok());
         assert!(receiver.handle(FromSender::Final { entries: 1 }).is_err());
         receiver.commit(0);
         let last = receiver.handle(FromSender::Final { entries: 1 });
@@ -528,7 +538,7 @@ mod tests {
             end(0),
             FromSender::Same { index: 0 },
             give_up(0),
-            FromSender::Last { entries: 0 },
+            last(0),
             FromSender::Final { entries: 0 },
             offer(0),
             offer(1),
@@ -583,9 +593,9 @@ mod tests {
         assert!(receiver.handle(entry(5, 2, &[b"a"])).is_err());
         assert!(receiver.handle(entry(4, 2, &[b"a"])).is_err());
         assert!(receiver.handle(entry(u64::MAX, 2, &[b"a"])).is_err());
-        assert!(receiver.handle(FromSender::Last { entries: 5 }).is_err());
-        assert!(receiver.handle(FromSender::Last { entries: 6 }).is_ok());
-        assert!(receiver.handle(FromSender::Last { entries: 6 }).is_err());
+        assert!(receiver.handle(last(5)).is_err());
+        assert!(receiver.handle(last(6)).is_ok());
+        assert!(receiver.handle(last(6)).is_err());
         assert!(receiver.handle(entry(6, 2, &[b"a"])).is_err());
     }
 

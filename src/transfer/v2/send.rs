@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) news: VecDeque<News>,
     /// The walk is through: above the index of each entry.
     pub(super) entries: Option<u64>,
+    /// How many entries were left out against the user's will, in all connections.
+    pub(super) missing: u64,
     /// LAST was said in this connection.
     pub(super) said_last: bool,
     /// What the receiver has of the stream, in bytes.
@@ -151,7 +153,7 @@ impl Shared {
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return match state.machine.is_settled() {
+                return match state.machine.is_done() {
                     true => Ok(()),
                     false => Err(error),
                 };
@@ -181,6 +183,7 @@ impl State {
             spare: Vec::new(),
             news: VecDeque::new(),
             entries: None,
+            missing: 0,
             said_last: false,
             acknowledged: 0,
             end: None,
@@ -213,10 +216,10 @@ impl State {
     }
 
     /// Ends the connection, unless it has ended before. A loss after the receiver's word on everything
-    /// loses nothing.
+    /// loses nothing, when the receiver knows that it was everything.
     fn finish(&mut self, end: Result<(), Error>) {
         let lost = matches!(end, Err(Error::Lost(_) | Error::Truncated));
-        let end = match lost && self.machine.is_settled() {
+        let end = match lost && self.machine.is_done() {
             true => Ok(()),
             false => end,
         };
@@ -267,6 +270,12 @@ impl Sending {
     pub fn stopper(&self) -> Arc<dyn Fn() + Send + Sync> {
         let shared = Arc::clone(&self.shared);
         Arc::new(move || shared.stop())
+    }
+
+    /// Whether the receiver has said of everything what became of it, so that only last words are missing.
+    pub fn is_complete(&self) -> bool {
+        let state = self.shared.lock();
+        state.entries.is_some() && state.pending.is_empty()
     }
 
     /// What came of it.

@@ -18,6 +18,8 @@ pub struct Sender {
     open_bytes: usize,
     jobs: VecDeque<Job>,
     last: Option<u64>,
+    /// The receiver has answered what was said behind LAST, and so has that too.
+    last_heard: bool,
     ending: Ending,
     /// Above the index of each entry that was announced.
     announced: u64,
@@ -38,6 +40,8 @@ struct Open {
     size: Option<u64>,
     path_bytes: usize,
     state: State,
+    /// All of it went, and behind LAST.
+    behind_last: bool,
     /// Bytes of a stream that went, or went in an earlier connection.
     sent: u64,
     acknowledged: u64,
@@ -137,6 +141,7 @@ impl Sender {
             size,
             path_bytes,
             state: State::Answer(sent),
+            behind_last: false,
             sent: 0,
             acknowledged: 0,
         };
@@ -178,6 +183,7 @@ impl Sender {
         if let Some(open) = self.open.get_mut(&index) {
             let again = matches!(open.state, State::Due { again: true });
             open.state = State::Word { hash, again };
+            open.behind_last = self.last.is_some();
         }
     }
 
@@ -198,9 +204,13 @@ impl Sender {
         self.accepted && self.last.is_some() && self.open.values().all(went)
     }
 
-    /// Whether the receiver has said of everything what became of it, so that nothing but its last word is
-    /// missing.
-    pub fn is_settled(&self) -> bool {
+    /// Whether the receiver has said of everything what became of it, and knows that this is all: nothing but
+    /// its last word is missing.
+    pub fn is_done(&self) -> bool {
+        self.last_heard && self.is_settled()
+    }
+
+    fn is_settled(&self) -> bool {
         self.accepted && self.last.is_some() && self.open.is_empty()
     }
 
@@ -361,6 +371,7 @@ impl Sender {
         let open = self.open.remove(&index);
         if let Some(open) = &open {
             self.open_bytes -= open.path_bytes;
+            self.last_heard |= open.behind_last;
         }
         open.is_some()
     }
@@ -427,6 +438,30 @@ mod tests {
         };
         assert_eq!(sender.handle(end), Ok(Heard::Finished));
         assert!(sender.handle(FromReceiver::Nop).is_err());
+    }
+
+    #[test]
+    fn nothing_but_a_last_word_is_missing_when_what_came_behind_last_is_answered() {
+        let mut sender = accepted();
+        sender.announce(0, EntryKind::Folder, Some(0), 1, None);
+        sender.last(1);
+        sender.handle(committed(0, [0; 32])).unwrap();
+        assert!(!sender.is_done(), "the receiver may wait for more entries");
+        for (before, done) in [(true, false), (false, true)] {
+            let mut sender = accepted();
+            sender.announce(0, EntryKind::File, Some(SIZE), 1, None);
+            sender.handle(want(0, 0)).unwrap();
+            if before {
+                sender.end(0, HASH);
+            }
+            sender.last(1);
+            if !before {
+                sender.end(0, HASH);
+            }
+            assert!(!sender.is_done());
+            sender.handle(committed(0, HASH)).unwrap();
+            assert_eq!(sender.is_done(), done);
+        }
     }
 
     #[test]

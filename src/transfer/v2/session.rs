@@ -191,6 +191,7 @@ pub(super) fn words(error: &Error) -> String {
     match error {
         Error::File { error, .. } => crate::transfer::Reason(error).to_string(),
         Error::UnsafeName { error, .. } => error.to_string(),
+        Error::BeyondOffer => error.to_string(),
         _ => String::new(),
     }
 }

@@ -96,6 +96,9 @@ pub enum FromSender<'a> {
     Last {
         /// How many there were, lost ones included: above the index of each.
         entries: u64,
+        /// How many the sender left out against its will: those it gave up, and those it could not
+        /// announce.
+        missing: u64,
     },
     /// Everything announced is settled.
     Final {
@@ -230,9 +233,9 @@ impl<'a> FromSender<'a> {
                 out.push(*reason);
                 out.extend_from_slice(cut(text));
             }
-            Self::Last { entries } => {
+            Self::Last { entries, missing } => {
                 out.push(0x09);
-                put(out, &[*entries]);
+                put(out, &[*entries, *missing]);
             }
             Self::Final { entries } => {
                 out.push(0x0a);
@@ -300,6 +303,7 @@ impl<'a> FromSender<'a> {
             }
             0x09 => Self::Last {
                 entries: number(reader)?,
+                missing: number(reader)?,
             },
             0x0a => Self::Final {
                 entries: number(reader)?,

@@ -121,6 +121,7 @@ fn says(script: &mut Script<'_>, plain: &mut Vec<u8>) {
         },
         12 => FromSender::Last {
             entries: script.number(),
+            missing: script.number(),
         },
         13 => FromSender::Final {
             entries: script.number(),

@@ -137,7 +137,10 @@ impl Said {
                 // The end of the connection.
                 6 if script.byte() > 0xe0 => break,
                 6 if script.yes() => {
-                    said.put(&FromSender::Last { entries: next });
+                    said.put(&FromSender::Last {
+                        entries: next,
+                        missing: 0,
+                    });
                     said.before_final = said.bytes.len();
                     said.put(&FromSender::Final { entries: next });
                     said.ends = true;

@@ -42,7 +42,10 @@ fn from_sender() -> Vec<FromSender<'static>> {
             reason: 2,
             text: b"changed",
         },
-        FromSender::Last { entries: 8 },
+        FromSender::Last {
+            entries: 8,
+            missing: 1,
+        },
         FromSender::Final { entries: 8 },
         FromSender::Nop,
         FromSender::Abort { code: 4, text: b"" },
