@@ -149,6 +149,61 @@ typedef uint32_t p2pxfer_relay_number;
 #endif // __cplusplus
 
 /**
+ * What can be set about a relay, for p2pxfer_relay_start_with(). Times are in milliseconds, below 2^32. 0 stands for no limit, or for
+ * never, where nothing else is said. A source is an IPv4 address or an IPv6 /56.
+ */
+enum p2pxfer_relay_option
+#ifdef __cplusplus
+  : uint32_t
+#endif // __cplusplus
+ {
+  /**
+   * How long a connection may take to say what it wants: 10,000 unless set, at least 1.
+   */
+  P2PXFER_RELAY_SET_HELLO_TIMEOUT = 1,
+  /**
+   * After how long a silence a pair is ended: 0 unless set.
+   */
+  P2PXFER_RELAY_SET_IDLE_TIMEOUT = 2,
+  /**
+   * After how long a silence, once one side has ended, the other one is ended: 30,000 unless set, at least 1.
+   */
+  P2PXFER_RELAY_SET_HALF_CLOSE = 3,
+  /**
+   * Connections at once: 1,000 unless set; more wait in the kernel.
+   */
+  P2PXFER_RELAY_SET_CONNECTIONS = 4,
+  /**
+   * Connections at once from one source: 250 unless set.
+   */
+  P2PXFER_RELAY_SET_SOURCE_CONNECTIONS = 5,
+  /**
+   * Listeners of one source that wait at once: 250 unless set.
+   */
+  P2PXFER_RELAY_SET_SOURCE_LISTENERS = 6,
+  /**
+   * New connections a second from one source, after a burst of four times as many: 1,000 unless set.
+   */
+  P2PXFER_RELAY_SET_SOURCE_RATE = 7,
+  /**
+   * Bytes a second that one source may send: 0 unless set.
+   */
+  P2PXFER_RELAY_SET_SOURCE_BYTES = 8,
+  /**
+   * Bytes a second of one pair: 0 unless set.
+   */
+  P2PXFER_RELAY_SET_PAIR_BYTES = 9,
+  /**
+   * 1 for two threads a pair, as where there is nothing better; 0, as it is unless set, for the best that this system
+   * has.
+   */
+  P2PXFER_RELAY_SET_THREADS = 10,
+};
+#ifndef __cplusplus
+typedef uint32_t p2pxfer_relay_option;
+#endif // __cplusplus
+
+/**
  * Numbers that a transfer comes to, for p2pxfer_report_get().
  */
 enum p2pxfer_report_number
@@ -318,6 +373,29 @@ typedef struct p2pxfer_offer p2pxfer_offer;
 typedef struct p2pxfer_relay p2pxfer_relay;
 
 /**
+ * A stream that a secret seals: whoever is between the two sides can read and change nothing, and each side is sure
+ * of the other. One thread may read and another one write at the same time.
+ */
+typedef struct p2pxfer_stream p2pxfer_stream;
+
+/**
+ * Gives what is to be sent: puts 1 to `size` bytes into `buffer` and returns how many; 0 at the end, and anything
+ * negative when it cannot go on, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library,
+ * some megabytes ahead of what the receiver has, and never after the call that it was given to has returned. It may
+ * wait for more as long as it likes, but while it does p2pxfer_cancel() waits for it. What it may call is what
+ * p2pxfer_progress may.
+ */
+typedef int64_t (*p2pxfer_read)(void *user, uint8_t *buffer, size_t size);
+
+/**
+ * Takes what is received: `length` bytes, at least one, behind those before. Returns 0, or anything else when it
+ * cannot take them, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library, one call at
+ * a time, and never after the call that it was given to has returned. That all of it is right, and the end, only
+ * that call's P2PXFER_OK says. What it may call is what p2pxfer_progress may.
+ */
+typedef int (*p2pxfer_write)(void *user, const uint8_t *bytes, size_t length);
+
+/**
  * Hears how a transfer goes, in the thread that runs it. `done` of `total` bytes were received, or,
  * for a sender, handed to the system to be sent; what the receiver had before counts as done. That all
  * were says nothing about what the receiver has, only P2PXFER_OK does. `total` is 0 while it is not
@@ -330,6 +408,13 @@ typedef struct p2pxfer_relay p2pxfer_relay;
 typedef int (*p2pxfer_progress)(void *user, uint64_t done, uint64_t total);
 
 /**
+ * Hears in words what happens, in the thread that runs the call: one line for each step, without an end of line, as
+ * `send_r -v` says it. The line lives until this returns; its words may change with each version. What it may call is
+ * what p2pxfer_progress may.
+ */
+typedef void (*p2pxfer_log)(void *user, const char *line);
+
+/**
  * Judges what a sender offers, before any of it moves and in the thread that receives: anything but 0
  * takes it, with 0 the transfer ends with P2PXFER_REFUSED on both sides. It may take its time, and the
  * connection is kept alive meanwhile when the sender speaks version 2. The offer lives until it
@@ -337,6 +422,20 @@ typedef int (*p2pxfer_progress)(void *user, uint64_t done, uint64_t total);
  * call is what p2pxfer_progress may, and p2pxfer_offer_...().
  */
 typedef int (*p2pxfer_accept)(void *user, const struct p2pxfer_offer *offer);
+
+/**
+ * A setting of a relay: one of p2pxfer_relay_option, and its value.
+ */
+typedef struct p2pxfer_relay_setting {
+  /**
+   * Which.
+   */
+  uint32_t option;
+  /**
+   * Its value.
+   */
+  uint64_t value;
+} p2pxfer_relay_setting;
 
 #if !defined(_WIN32)
 /**
@@ -355,6 +454,43 @@ typedef ptrdiff_t p2pxfer_socket;
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Sends `length` bytes of memory as a file called `name`, which must be one that a receiver takes: no path, no
+ * control characters. `bytes` may be NULL when `length` is 0. They are copied first. Needs version 2.
+ */
+p2pxfer_status p2pxfer_send_buffer(struct p2pxfer *handle,
+                                   const char *name,
+                                   const uint8_t *bytes,
+                                   size_t length);
+
+/**
+ * Sends what `read` gives until its end, which it gets `user` for, as a file called `name`: as for
+ * p2pxfer_send_buffer(). Nobody knows its length before, so the progress has no total. A connection that is lost is
+ * made anew, but what an earlier call has sent is sent again. Needs version 2.
+ */
+p2pxfer_status p2pxfer_send_stream(struct p2pxfer *handle,
+                                   const char *name,
+                                   p2pxfer_read read,
+                                   void *user);
+
+/**
+ * Waits under the user id for a sender and puts the file that it sends, no folder and not several, into `bytes`,
+ * which has room for `size`; its length goes into `*length`. P2PXFER_NO_SPACE on both sides when it does not fit.
+ * Unless this is P2PXFER_OK, what is in `bytes` is nothing that was sent.
+ */
+p2pxfer_status p2pxfer_recv_buffer(struct p2pxfer *handle,
+                                   uint8_t *bytes,
+                                   size_t size,
+                                   size_t *length);
+
+/**
+ * Waits under the user id for a sender and lets `write`, which gets `user`, have the file or stream that it sends, no
+ * folder and not several.
+ */
+p2pxfer_status p2pxfer_recv_stream(struct p2pxfer *handle,
+                                   p2pxfer_write write,
+                                   void *user);
 
 /**
  * Makes a handle and puts it into `*out`, to be given back to p2pxfer_free(). NULL is put there
@@ -424,10 +560,26 @@ p2pxfer_status p2pxfer_set_wait(struct p2pxfer *handle,
 p2pxfer_status p2pxfer_set_progress(struct p2pxfer *handle, p2pxfer_progress progress, void *user);
 
 /**
+ * Sets who hears in words what happens, and what it gets as `user`, which is only passed on. NULL for nobody, as it is
+ * unless set.
+ */
+p2pxfer_status p2pxfer_set_log(struct p2pxfer *handle,
+                               p2pxfer_log log,
+                               void *user);
+
+/**
  * Sets the folder that received files are put in. It must exist when a transfer begins. The
  * current folder unless set.
  */
 p2pxfer_status p2pxfer_set_output_folder(struct p2pxfer *handle, const char *folder);
+
+/**
+ * Sets the file that what is received is put into, whatever the sender calls it, in place of a folder: one file or
+ * folder is taken then and not more. The folder that it is in must exist when a transfer begins. P2PXFER_BAD_ARGUMENT
+ * when there is something of that name that is no file.
+ */
+p2pxfer_status p2pxfer_set_output_file(struct p2pxfer *handle,
+                                       const char *file);
 
 /**
  * Sets whether a received file replaces one of its name: 0 for no, as it is unless set; the new
@@ -506,6 +658,16 @@ p2pxfer_status p2pxfer_set_accept(struct p2pxfer *handle, p2pxfer_accept accept,
 p2pxfer_status p2pxfer_relay_start(const char *address, uint32_t port, struct p2pxfer_relay **out);
 
 /**
+ * As p2pxfer_relay_start(), with `count` settings; the last one of an option counts. `settings` may be NULL when `count`
+ * is 0. P2PXFER_BAD_ARGUMENT when an option is unknown or has no such value.
+ */
+p2pxfer_status p2pxfer_relay_start_with(const char *address,
+                                        uint32_t port,
+                                        const struct p2pxfer_relay_setting *settings,
+                                        size_t count,
+                                        struct p2pxfer_relay **out);
+
+/**
  * The TCP port that the relay listens on, or a negative p2pxfer_status. From any thread.
  */
 int32_t p2pxfer_relay_port(const struct p2pxfer_relay *relay);
@@ -559,6 +721,66 @@ int32_t p2pxfer_received_text(const struct p2pxfer *handle,
                               size_t size);
 
 /**
+ * Calls whoever waits under the user id with p2pxfer_listen_sealed() and the same secret, as long as
+ * p2pxfer_set_wait() says, and puts a stream into `*out`, to be given back to p2pxfer_stream_free(); NULL is put
+ * there when this fails. The handle must have a secret; P2PXFER_WRONG_SECRET when the other side has another one. The
+ * stream has nothing to do with the handle any more.
+ */
+p2pxfer_status p2pxfer_dial_sealed(struct p2pxfer *handle,
+                                   struct p2pxfer_stream **out);
+
+/**
+ * Waits under the user id until a caller has proved that it knows the secret, as long as p2pxfer_set_wait() says, and
+ * puts a stream into `*out`: as that of p2pxfer_dial_sealed(). Whoever tries another secret ends the wait with
+ * P2PXFER_WRONG_SECRET, after a pause of a second, which is all that it learns.
+ */
+p2pxfer_status p2pxfer_listen_sealed(struct p2pxfer *handle,
+                                     struct p2pxfer_stream **out);
+
+/**
+ * Reads 1 to `size` bytes into `buffer` and returns how many; waits until there are any. 0 at the end, when the other
+ * side has finished. Negative: P2PXFER_TRUNCATED when the connection ended before that, P2PXFER_PROTOCOL when
+ * something was changed on the way or the other side is no such stream, P2PXFER_CONNECTION_LOST otherwise. After
+ * one of those nothing more comes.
+ */
+int32_t p2pxfer_stream_read(struct p2pxfer_stream *stream,
+                            void *buffer,
+                            size_t size);
+
+/**
+ * Writes `length` bytes, all of them. P2PXFER_CONNECTION_LOST when the connection is lost, or this side has finished.
+ * `bytes` may be NULL when `length` is 0.
+ */
+p2pxfer_status p2pxfer_stream_write(struct p2pxfer_stream *stream,
+                                    const void *bytes,
+                                    size_t length);
+
+/**
+ * Says that this side writes no more: the other side reads 0 once it has read all. The other direction goes on.
+ */
+p2pxfer_status p2pxfer_stream_finish(struct p2pxfer_stream *stream);
+
+/**
+ * Puts the stream's socket into `*out`, for poll(): it stays the stream's. When it is readable, something is about to
+ * come, and p2pxfer_stream_read() waits no longer than the other side takes to say it whole; while
+ * p2pxfer_stream_pending() is not 0, read without asking the socket. shutdown() of both directions ends a read or
+ * write that waits in another thread.
+ */
+p2pxfer_status p2pxfer_stream_socket(const struct p2pxfer_stream *stream,
+                                     p2pxfer_socket *out);
+
+/**
+ * How many bytes can be read at once, whatever the socket says, or a negative p2pxfer_status.
+ */
+int32_t p2pxfer_stream_pending(const struct p2pxfer_stream *stream);
+
+/**
+ * Ends the connection and frees the stream; NULL is fine. Where p2pxfer_stream_finish() was not called before, the
+ * other side finds P2PXFER_TRUNCATED. No other thread may be inside a call on this stream.
+ */
+p2pxfer_status p2pxfer_stream_free(struct p2pxfer_stream *stream);
+
+/**
  * What a status means, in a few words. Never NULL, also for numbers that are no status; the string
  * lives for ever. From any thread, at any time.
  */
@@ -572,7 +794,8 @@ const char *p2pxfer_strerror(int32_t status);
  * The socket is the caller's, to be closed with close(), or closesocket() on Windows; the handle and
  * the library have forgotten it. It blocks, has no timeout, TCP_NODELAY set, and is not inherited by
  * programs that are started. Nothing on the way encrypts it, so a handle that has a secret, or
- * requires one, gets P2PXFER_BAD_ARGUMENT: run a protocol over it that sees to that. Writing to it
+ * requires one, gets P2PXFER_BAD_ARGUMENT: take p2pxfer_dial_sealed(), or run a protocol over it that
+ * sees to that. Writing to it
  * when the other side is gone raises SIGPIPE, unless it is done by send() with MSG_NOSIGNAL.
  */
 p2pxfer_status p2pxfer_dial(struct p2pxfer *handle,

@@ -15,25 +15,30 @@ GROUPS = [
     ("make and free a handle", ["new", "free"]),
     ("settings for transfers and streams", ["set_user_id", "set_host", "set_port", "set_connect_timeout",
                                             "set_idle_timeout", "set_wait", "set_progress",
-                                            "set_output_folder", "set_overwrite"]),
+                                            "set_output_folder", "set_output_file", "set_overwrite", "set_log"]),
     ("settings for transfers alone", ["set_secret", "set_require_secret", "set_reconnect",
                                       "set_version1_only"]),
     ("judge what a sender offers", ["set_accept", "offer_get", "offer_name"]),
     ("send and receive files, and end a transfer", ["send_file", "send_files", "send_text", "recv_file",
                                                     "cancel"]),
+    ("send and receive bytes that are no file", ["send_buffer", "send_stream", "recv_buffer", "recv_stream"]),
     ("what a transfer came to", ["report_get", "received_path", "received_item", "received_text"]),
     ("a connected socket through the relay", ["dial", "listen", "register"]),
-    ("a relay in the process", ["relay_start", "relay_port", "relay_get", "relay_stop"]),
+    ("a stream through the relay that a secret seals", ["dial_sealed", "listen_sealed", "stream_read",
+                                                        "stream_write", "stream_finish", "stream_socket",
+                                                        "stream_pending", "stream_free"]),
+    ("a relay in the process", ["relay_start", "relay_start_with", "relay_port", "relay_get", "relay_stop"]),
     ("what went wrong", ["last_error", "strerror"]),
     ("the version of the library", ["version", "version_string"]),
 ]
 # What else of the header a page shows: types and numbers.
-SHOWN = {"set_user_id": ["p2pxfer_progress", "P2PXFER_FOREVER"], "set_secret": ["P2PXFER_SECRET_MAX"],
+SHOWN = {"set_user_id": ["p2pxfer_progress", "p2pxfer_log", "P2PXFER_FOREVER"], "set_secret": ["P2PXFER_SECRET_MAX"],
+         "send_buffer": ["p2pxfer_read", "p2pxfer_write"], "relay_start": ["p2pxfer_relay_setting"],
          "set_accept": ["p2pxfer_accept"], "version": ["P2PXFER_VERSION"]}
 # The numbers that a page lists, and what its section is called.
-LISTED = {"last_error": ("p2pxfer_status", "STATUSES"), "set_accept": ("p2pxfer_offer_number", "NUMBERS"),
-          "report_get": ("p2pxfer_report_number", "NUMBERS"),
-          "relay_start": ("p2pxfer_relay_number", "NUMBERS")}
+LISTED = {"last_error": [("p2pxfer_status", "STATUSES")], "set_accept": [("p2pxfer_offer_number", "NUMBERS")],
+          "report_get": [("p2pxfer_report_number", "NUMBERS")],
+          "relay_start": [("p2pxfer_relay_option", "OPTIONS"), ("p2pxfer_relay_number", "NUMBERS")]}
 
 
 def main():
@@ -70,7 +75,7 @@ def documented(header):
         lines = [line[3:] for line in comment.splitlines()]
         # The preprocessor's lines are for C++.
         code = "\n".join(line for line in code.splitlines() if not re.match(r"#(ifdef|endif|ifndef)|  : u?int32_t", line))
-        name = re.search(r"\bp2pxfer_\w+(?=\()|\(\*(\w+)\)|^enum (\w+)|^#define (\w+)|struct (\w+);|(\w+);$", code, re.M)
+        name = re.search(r"\bp2pxfer_\w+(?=\()|\(\*(\w+)\)|^enum (\w+)|^#define (\w+)|^typedef struct (\w+) \{|struct (\w+);|(\w+);$", code, re.M)
         items[next(filter(None, name.groups()), name[0])] = ("\n".join(lines).split("\n\n"), code)
     return items
 
@@ -94,8 +99,7 @@ def page(about, names, items, version, date):
         paragraphs = items[name][0]
         out += [f".SS {name}" + ("()" if name in full else "")]
         out += prose(paragraphs)
-    if names[0] in LISTED:
-        name, section = LISTED[names[0]]
+    for name, section in LISTED.get(names[0], []):
         paragraphs, code = items[name]
         out += [f".SH {section}"] + prose(paragraphs) + numbers(code)
     out += [".SH SEE ALSO", ".BR p2pxfer (3)"]
@@ -120,6 +124,7 @@ def numbers(code):
 
 def prototype(code):
     """A declaration on one line where it fits, and below each other where it does not."""
+    code = re.sub(r"/\*\*.*?\*/", "", code, flags=re.S)
     joined = escape(re.sub(r"\s+", " ", code.strip()))
     if len(joined) <= 76 or "(" not in joined:
         return joined

@@ -1,11 +1,11 @@
 //! The handle: its settings, its last error, and who may use it now.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use p2pxfer_core::client::{Cancel, Endpoint, Hosts, Options, Report, Wait};
-use p2pxfer_core::transfer::{Place, Target, UserId};
+use p2pxfer_core::transfer::{Event, Place, Target, UserId};
 
 use crate::boundary::{self, Buffer, Excess, Failure};
 use crate::status::{P2PXFER_BAD_ARGUMENT, P2PXFER_BUSY, p2pxfer_status};
@@ -24,6 +24,12 @@ pub const P2PXFER_FOREVER: u32 = 0xffff_ffff;
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 pub type p2pxfer_progress =
     Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> c_int>;
+
+/// Hears in words what happens, in the thread that runs the call: one line for each step, without an end of line, as
+/// `send_r -v` says it. The line lives until this returns; its words may change with each version. What it may call is
+/// what p2pxfer_progress may.
+#[expect(non_camel_case_types, reason = "the name that C sees")]
+pub type p2pxfer_log = Option<unsafe extern "C" fn(user: *mut c_void, line: *const c_char)>;
 
 /// Settings for transfers and streams, and the result of the last transfer.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
@@ -47,6 +53,8 @@ pub(crate) struct State {
     wait: Wait,
     progress: p2pxfer_progress,
     progress_user: *mut c_void,
+    log: p2pxfer_log,
+    log_user: *mut c_void,
     pub(crate) place: Place,
     pub(crate) options: Options,
     pub(crate) require_secret: bool,
@@ -67,6 +75,8 @@ impl State {
             wait: Wait::Usual,
             progress: None,
             progress_user: std::ptr::null_mut(),
+            log: None,
+            log_user: std::ptr::null_mut(),
             place: Place::default(),
             options: Options::default(),
             require_secret: false,
@@ -93,13 +103,48 @@ impl State {
         Ok(endpoint)
     }
 
-    /// What tells the caller's function how far a transfer is; `true` when that wants no more.
-    pub(crate) fn teller(&self) -> impl Fn(u64, u64) -> bool + use<> {
-        let (progress, user) = (self.progress, self.progress_user);
-        move |done, total| match progress {
-            None => false,
+    /// What tells the caller's functions how it goes.
+    pub(crate) fn teller(&self) -> Teller {
+        Teller {
+            progress: self.progress.map(|progress| (progress, self.progress_user)),
+            log: self.log.map(|log| (log, self.log_user)),
+        }
+    }
+}
+
+/// The caller's functions, and what each gets.
+pub(crate) struct Teller {
+    progress: Option<(
+        unsafe extern "C" fn(*mut c_void, u64, u64) -> c_int,
+        *mut c_void,
+    )>,
+    log: Option<(
+        unsafe extern "C" fn(*mut c_void, *const c_char),
+        *mut c_void,
+    )>,
+}
+
+impl Teller {
+    /// Says how far a transfer is; `true` when the caller wants no more.
+    pub(crate) fn tell(&self, done: u64, total: u64) -> bool {
+        self.progress.is_some_and(|(progress, user)| {
             // SAFETY: the caller gave both for each other, and promised that the function returns.
-            Some(progress) => unsafe { progress(user, done, total) != 0 },
+            unsafe { progress(user, done, total) != 0 }
+        })
+    }
+
+    /// Says in words what happened.
+    pub(crate) fn hear(&self, event: &Event<'_>) {
+        let Some((log, user)) = self.log else {
+            return;
+        };
+        if matches!(event, Event::Progress { .. } | Event::Text { .. }) {
+            return;
+        }
+        // What comes from the net is escaped, so no NUL is in it.
+        if let Ok(line) = CString::new(event.to_string()) {
+            // SAFETY: as above, and the line lives until the function returns.
+            unsafe { log(user, line.as_ptr()) };
         }
     }
 }
@@ -324,6 +369,23 @@ pub unsafe extern "C" fn p2pxfer_set_progress(
     unsafe { set(handle, setter) }
 }
 
+/// Sets who hears in words what happens, and what it gets as `user`, which is only passed on. NULL for nobody, as it is
+/// unless set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_log(
+    handle: *mut p2pxfer,
+    log: p2pxfer_log,
+    user: *mut c_void,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| {
+        state.log = log;
+        state.log_user = user;
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
 /// Sets the folder that received files are put in. It must exist when a transfer begins. The
 /// current folder unless set.
 #[unsafe(no_mangle)]
@@ -337,6 +399,29 @@ pub unsafe extern "C" fn p2pxfer_set_output_folder(
         // With a separator at its end a path means a folder only, never a file that is not there yet
         // or a FIFO, whose reader could leave and raise SIGPIPE.
         state.place.target = Target::Path(folder.join(""));
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or a handle.
+    unsafe { set(handle, setter) }
+}
+
+/// Sets the file that what is received is put into, whatever the sender calls it, in place of a folder: one file or
+/// folder is taken then and not more. The folder that it is in must exist when a transfer begins. P2PXFER_BAD_ARGUMENT
+/// when there is something of that name that is no file.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_set_output_file(
+    handle: *mut p2pxfer,
+    file: *const c_char,
+) -> p2pxfer_status {
+    let setter = |state: &mut State| {
+        // SAFETY: the caller passes NULL or a string.
+        let path = unsafe { boundary::path(file, "the output file") }?;
+        // To write into a FIFO, whose reader could leave, may raise SIGPIPE; p2pxfer_recv_stream() is for that.
+        let other = std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file());
+        if other || path.file_name().is_none() {
+            return Err(Failure::bad("the output file is something that is no file"));
+        }
+        state.place.target = Target::Path(path);
         Ok(())
     };
     // SAFETY: the caller passes NULL or a handle.

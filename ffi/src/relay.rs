@@ -3,13 +3,15 @@
 use std::ffi::c_char;
 use std::io;
 use std::net::IpAddr;
+use std::slice;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use p2pxfer_core::relay::{Config, Control, Limits, Relay, Stats};
+use p2pxfer_core::relay::{Backend, Config, Control, Limits, Relay, Stats};
 use p2pxfer_core::sys::signal;
 
 use crate::boundary;
+use crate::handle::duration;
 use crate::status::{P2PXFER_BAD_ARGUMENT, P2PXFER_FAILED, P2PXFER_INTERNAL, p2pxfer_status};
 
 /// How many connections it has at once: the host needs descriptors too. One source can make trouble
@@ -53,6 +55,47 @@ pub enum p2pxfer_relay_number {
 
 use p2pxfer_relay_number::*;
 
+/// What can be set about a relay, for p2pxfer_relay_start_with(). Times are in milliseconds, below 2^32. 0 stands for no limit, or for
+/// never, where nothing else is said. A source is an IPv4 address or an IPv6 /56.
+#[expect(non_camel_case_types, reason = "the names that C sees")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum p2pxfer_relay_option {
+    /// How long a connection may take to say what it wants: 10,000 unless set, at least 1.
+    P2PXFER_RELAY_SET_HELLO_TIMEOUT = 1,
+    /// After how long a silence a pair is ended: 0 unless set.
+    P2PXFER_RELAY_SET_IDLE_TIMEOUT = 2,
+    /// After how long a silence, once one side has ended, the other one is ended: 30,000 unless set, at least 1.
+    P2PXFER_RELAY_SET_HALF_CLOSE = 3,
+    /// Connections at once: 1,000 unless set; more wait in the kernel.
+    P2PXFER_RELAY_SET_CONNECTIONS = 4,
+    /// Connections at once from one source: 250 unless set.
+    P2PXFER_RELAY_SET_SOURCE_CONNECTIONS = 5,
+    /// Listeners of one source that wait at once: 250 unless set.
+    P2PXFER_RELAY_SET_SOURCE_LISTENERS = 6,
+    /// New connections a second from one source, after a burst of four times as many: 1,000 unless set.
+    P2PXFER_RELAY_SET_SOURCE_RATE = 7,
+    /// Bytes a second that one source may send: 0 unless set.
+    P2PXFER_RELAY_SET_SOURCE_BYTES = 8,
+    /// Bytes a second of one pair: 0 unless set.
+    P2PXFER_RELAY_SET_PAIR_BYTES = 9,
+    /// 1 for two threads a pair, as where there is nothing better; 0, as it is unless set, for the best that this system
+    /// has.
+    P2PXFER_RELAY_SET_THREADS = 10,
+}
+
+use p2pxfer_relay_option::*;
+
+/// A setting of a relay: one of p2pxfer_relay_option, and its value.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct p2pxfer_relay_setting {
+    /// Which.
+    pub option: u32,
+    /// Its value.
+    pub value: u64,
+}
+
 /// Starts a relay that listens on `port`, 0 for a free one, of `address`, an IPv4 or IPv6 address of
 /// this machine without brackets, or NULL for all of them; puts it into `*out`, to be given back to
 /// p2pxfer_relay_stop(). It serves in threads of its own, in which no signal is handled, until then:
@@ -65,17 +108,37 @@ pub unsafe extern "C" fn p2pxfer_relay_start(
     port: u32,
     out: *mut *mut p2pxfer_relay,
 ) -> p2pxfer_status {
+    // SAFETY: the caller passes NULL or a string, and NULL or a pointer's place; there are no settings.
+    unsafe { p2pxfer_relay_start_with(address, port, std::ptr::null(), 0, out) }
+}
+
+/// As p2pxfer_relay_start(), with `count` settings; the last one of an option counts. `settings` may be NULL when `count`
+/// is 0. P2PXFER_BAD_ARGUMENT when an option is unknown or has no such value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_relay_start_with(
+    address: *const c_char,
+    port: u32,
+    settings: *const p2pxfer_relay_setting,
+    count: usize,
+    out: *mut *mut p2pxfer_relay,
+) -> p2pxfer_status {
     boundary::status(|| {
-        if out.is_null() {
-            return Err(P2PXFER_BAD_ARGUMENT);
-        }
-        // SAFETY: it is not NULL, so it points to a pointer of the caller's.
-        unsafe { out.write(std::ptr::null_mut()) };
+        // SAFETY: the caller passes NULL or a pointer's place.
+        unsafe { boundary::give(out, std::ptr::null_mut()) }?;
+        let settings = match (settings.is_null(), count) {
+            (_, 0) => &[],
+            // SAFETY: it is not NULL, so there are `count` settings, no more than memory can have.
+            (false, ..=SETTINGS_MAX) => unsafe { slice::from_raw_parts(settings, count) },
+            _ => return Err(P2PXFER_BAD_ARGUMENT),
+        };
         // SAFETY: the caller passes NULL or a string.
         let bind = unsafe { parse(address) }?;
         let port = u16::try_from(port).map_err(|_| P2PXFER_BAD_ARGUMENT)?;
-        let relay = start(bind, port).map_err(|_| P2PXFER_FAILED)?;
-        // SAFETY: as above.
+        let mut config = usual();
+        config.bind = bind;
+        settings.iter().try_for_each(|it| set(&mut config, it))?;
+        let relay = start(config, port).map_err(|_| P2PXFER_FAILED)?;
+        // SAFETY: it is not NULL, or `give` had failed.
         unsafe { out.write(Box::into_raw(Box::new(relay))) };
         Ok(())
     })
@@ -138,7 +201,10 @@ pub unsafe extern "C" fn p2pxfer_relay_stop(relay: *mut p2pxfer_relay) -> p2pxfe
     })
 }
 
-fn start(bind: Option<IpAddr>, port: u16) -> io::Result<p2pxfer_relay> {
+/// Nobody means more.
+const SETTINGS_MAX: usize = 1000;
+
+fn usual() -> Config {
     let limits = Limits {
         connections: Some(CONNECTIONS),
         source_connections: Some(SHARE),
@@ -146,11 +212,49 @@ fn start(bind: Option<IpAddr>, port: u16) -> io::Result<p2pxfer_relay> {
         source_arrivals: Some(ARRIVALS),
         ..Limits::default()
     };
-    let config = Config {
-        bind,
+    Config {
         limits,
         ..Config::default()
+    }
+}
+
+fn set(config: &mut Config, setting: &p2pxfer_relay_setting) -> Result<(), p2pxfer_status> {
+    let &p2pxfer_relay_setting { option, value } = setting;
+    let rate = (value > 0).then_some(value);
+    // What is more than can be counted is no limit.
+    let count = rate.and_then(|rate| usize::try_from(rate).ok());
+    let never_or = || match u32::try_from(value) {
+        Ok(0) => Ok(None),
+        Ok(milliseconds) => Ok(Some(duration(milliseconds))),
+        Err(_) => Err(P2PXFER_BAD_ARGUMENT),
     };
+    let time = || never_or()?.ok_or(P2PXFER_BAD_ARGUMENT);
+    let limits = &mut config.limits;
+    match option {
+        _ if option == P2PXFER_RELAY_SET_HELLO_TIMEOUT as u32 => config.hello_timeout = time()?,
+        _ if option == P2PXFER_RELAY_SET_IDLE_TIMEOUT as u32 => config.idle_timeout = never_or()?,
+        _ if option == P2PXFER_RELAY_SET_HALF_CLOSE as u32 => config.half_close = time()?,
+        _ if option == P2PXFER_RELAY_SET_CONNECTIONS as u32 => limits.connections = count,
+        _ if option == P2PXFER_RELAY_SET_SOURCE_CONNECTIONS as u32 => {
+            limits.source_connections = count;
+        }
+        _ if option == P2PXFER_RELAY_SET_SOURCE_LISTENERS as u32 => limits.source_listeners = count,
+        _ if option == P2PXFER_RELAY_SET_SOURCE_RATE as u32 => limits.source_arrivals = rate,
+        _ if option == P2PXFER_RELAY_SET_SOURCE_BYTES as u32 => limits.source_bytes = rate,
+        _ if option == P2PXFER_RELAY_SET_PAIR_BYTES as u32 => limits.pair_bytes = rate,
+        _ if option == P2PXFER_RELAY_SET_THREADS as u32 => {
+            config.backend = match value {
+                0 => Backend::ALL[0],
+                1 => Backend::Threads,
+                _ => return Err(P2PXFER_BAD_ARGUMENT),
+            };
+        }
+        _ => return Err(P2PXFER_BAD_ARGUMENT),
+    }
+    Ok(())
+}
+
+fn start(config: Config, port: u16) -> io::Result<p2pxfer_relay> {
     let relay = Relay::bind(port, config)?;
     let (control, stats) = (relay.control(), relay.stats());
     let port = relay.local_addr()?.port();

@@ -27,7 +27,8 @@ pub type p2pxfer_socket = isize;
 /// The socket is the caller's, to be closed with close(), or closesocket() on Windows; the handle and
 /// the library have forgotten it. It blocks, has no timeout, TCP_NODELAY set, and is not inherited by
 /// programs that are started. Nothing on the way encrypts it, so a handle that has a secret, or
-/// requires one, gets P2PXFER_BAD_ARGUMENT: run a protocol over it that sees to that. Writing to it
+/// requires one, gets P2PXFER_BAD_ARGUMENT: take p2pxfer_dial_sealed(), or run a protocol over it that
+/// sees to that. Writing to it
 /// when the other side is gone raises SIGPIPE, unless it is done by send() with MSG_NOSIGNAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_dial(
@@ -82,10 +83,13 @@ unsafe fn connect(
         handle.call(|state| {
             check_plain(state)?;
             let endpoint = state.endpoint()?;
-            let tell = state.teller();
-            let mut observer = move |_: Event<'_>| match tell(0, 0) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            let teller = state.teller();
+            let mut observer = move |event: Event<'_>| {
+                teller.hear(&event);
+                match teller.tell(0, 0) {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
             };
             let stream = run(handle, |cancel| Ok(job(&endpoint, cancel, &mut observer)?))?;
             // SAFETY: it is not NULL, and the rest is as the caller promises.
@@ -99,10 +103,22 @@ unsafe fn connect(
 fn check_plain(state: &State) -> Result<(), Failure> {
     match state.options.secret.is_some() || state.require_secret {
         true => Err(Failure::bad(
-            "a stream is not encrypted, and there is a secret or one is required: take a handle without",
+            "a stream is not encrypted, and there is a secret or one is required: take p2pxfer_dial_sealed() and p2pxfer_listen_sealed()",
         )),
         false => Ok(()),
     }
+}
+
+/// The number of a socket that stays where it is.
+#[cfg(not(windows))]
+pub(crate) fn socket_of(stream: &TcpStream) -> p2pxfer_socket {
+    std::os::fd::AsRawFd::as_raw_fd(stream)
+}
+
+/// The number of a socket that stays where it is.
+#[cfg(windows)]
+pub(crate) fn socket_of(stream: &TcpStream) -> p2pxfer_socket {
+    std::os::windows::io::AsRawSocket::as_raw_socket(stream) as p2pxfer_socket
 }
 
 #[cfg(not(windows))]

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ops::ControlFlow;
 
 use p2pxfer_core::client::{Argument, Cancel, Report, receive, send};
-use p2pxfer_core::transfer::Event;
+use p2pxfer_core::transfer::{Event, Place};
 
 use crate::boundary::{self, Buffer, Excess, Failure};
 use crate::handle::{State, p2pxfer};
@@ -90,6 +90,20 @@ pub unsafe extern "C" fn p2pxfer_recv_file(
     buffer: *mut c_char,
     size: usize,
 ) -> p2pxfer_status {
+    // SAFETY: the caller passes NULL or a handle, and NULL or a buffer of that size.
+    unsafe { receive_into(handle, None, buffer, size) }
+}
+
+/// The body of a call that receives, into the handle's place or another one.
+///
+/// # Safety
+/// `handle` is NULL or a handle, `buffer` is NULL or has `size` bytes.
+pub(crate) unsafe fn receive_into(
+    handle: *mut p2pxfer,
+    elsewhere: Option<Place>,
+    buffer: *mut c_char,
+    size: usize,
+) -> p2pxfer_status {
     boundary::status(|| {
         // SAFETY: the caller passes NULL or a buffer of that size.
         let buffer = unsafe { Buffer::new(buffer, size) }?;
@@ -103,8 +117,14 @@ pub unsafe extern "C" fn p2pxfer_recv_file(
             let mut text = Vec::new();
             let mut observer = observer(state, &mut text);
             let received = run(handle, |cancel| {
-                let (options, place) = (&state.options, &state.place);
-                Ok(receive(&endpoint, options, place, cancel, &mut observer)?)
+                let place = elsewhere.as_ref().unwrap_or(&state.place);
+                Ok(receive(
+                    &endpoint,
+                    &state.options,
+                    place,
+                    cancel,
+                    &mut observer,
+                )?)
             });
             drop(observer);
             state.text = text;
@@ -138,7 +158,7 @@ pub unsafe extern "C" fn p2pxfer_cancel(handle: *mut p2pxfer) -> p2pxfer_status 
 ///
 /// # Safety
 /// `handle` is NULL or a handle.
-unsafe fn send_all(
+pub(crate) unsafe fn send_all(
     handle: *mut p2pxfer,
     read: impl FnOnce() -> Result<Vec<Argument>, Failure>,
 ) -> p2pxfer_status {
@@ -179,7 +199,8 @@ fn forget(state: &mut State) {
     state.text = Vec::new();
 }
 
-fn check_secret(state: &State) -> Result<(), Failure> {
+/// Nothing goes without the secret that one side counts on.
+pub(crate) fn check_secret(state: &State) -> Result<(), Failure> {
     match &state.options.secret {
         None if state.require_secret => Err(Failure::bad(
             "there is no secret, and one is required: set one",
@@ -207,9 +228,10 @@ fn observer<'t>(
     state: &State,
     text: &'t mut Vec<u8>,
 ) -> impl FnMut(Event<'_>) -> ControlFlow<()> + use<'t> {
-    let tell = state.teller();
+    let teller = state.teller();
     let (mut now, mut all) = (0, 0);
     move |event| {
+        teller.hear(&event);
         match event {
             Event::Header { length, .. } => all = length,
             Event::Progress { done, total } => {
@@ -219,7 +241,7 @@ fn observer<'t>(
             Event::Text { text: bytes } => *text = bytes.to_vec(),
             _ => {}
         }
-        match tell(now, all) {
+        match teller.tell(now, all) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }

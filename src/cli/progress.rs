@@ -82,26 +82,10 @@ impl Reporter {
             | Event::RelayAway { .. }
             | Event::Reconnecting { .. }
             | Event::Matched => self.meeting(event),
-            Event::NameCut { name, sent } => {
-                let (name, sent) = (Printable(name), Printable(sent));
-                self.result(&format_args!(
-                    "warning: '{name}' is longer than 31 bytes: it is sent as '{sent}'"
-                ));
-            }
-            Event::NameUnsafe { sent, error } => {
-                let sent = Printable(sent);
-                self.result(&format_args!(
-                    "warning: '{sent}': {error}: the receiver takes it only with -o FILE"
-                ));
-            }
-            Event::Version { version, verified } => {
+            Event::NameCut { .. } | Event::NameUnsafe { .. } => self.result(event),
+            Event::Version { .. } => {
                 self.found_again();
-                let text = match (version, verified) {
-                    (1, _) => "version 1: not encrypted, not verified",
-                    (_, true) => "version 2: encrypted, verified by the secret",
-                    (_, false) => "version 2: encrypted, not verified: there is no secret",
-                };
-                self.step(&text);
+                self.step(event);
             }
             Event::Offer { offer } => {
                 self.several = offer.files() > 1 || offer.items.len() > 1;
@@ -118,7 +102,7 @@ impl Reporter {
                     self.pace = Pace::new(Instant::now());
                 }
                 self.accepted = true;
-                self.step(&"accepted");
+                self.step(event);
             }
             Event::Header { name, length } => {
                 self.pace = Pace::new(Instant::now());
@@ -140,34 +124,18 @@ impl Reporter {
                 already,
                 ..
             } => self.finished(path, *length, *already),
-            Event::Skipped { path, error } => match path.is_empty() {
-                true => self.line(error),
-                false => self.line(&format_args!("left out '{}': {error}", Printable(path))),
-            },
-            Event::Restarted { path } => {
-                let path = Printable(path);
-                self.result(&format_args!(
-                    "'{path}' has changed: all of it is sent anew"
-                ));
-            }
+            Event::Skipped { .. } => self.line(event),
+            Event::Restarted { .. } => self.result(event),
             Event::Progress { done, total } => self.progress(*done, *total),
-            Event::AwaitingVerdict => self.step(&"all sent, waiting for the receiver's verdict"),
+            Event::AwaitingVerdict => self.step(event),
             _ => {}
         }
     }
 
     fn meeting(&mut self, event: &Event<'_>) {
         match event {
-            Event::Connecting { relay } if !self.waiting_told => {
-                self.step(&format_args!(
-                    "connecting to {}",
-                    Printable(relay.as_bytes())
-                ));
-            }
-            Event::PassedOver { relay, error } if !self.waiting_told && !self.away_told => {
-                let relay = Printable(relay.as_bytes());
-                self.step(&format_args!("passing over {relay}: {}", error.brief()));
-            }
+            Event::Connecting { .. } if !self.waiting_told => self.step(event),
+            Event::PassedOver { .. } if !self.waiting_told && !self.away_told => self.step(event),
             // A person at a terminal would take the silence for a hang.
             Event::Waiting if self.terminal && !self.lost_told => {
                 self.result(&"waiting for a sender");
@@ -175,15 +143,14 @@ impl Reporter {
             Event::Waiting => self.step(&"waiting for a sender"),
             Event::NobodyYet if !self.waiting_told => {
                 self.waiting_told = true;
-                let text = "nobody waits there yet: calling again every second";
                 match self.terminal {
-                    true => self.result(&text),
-                    false => self.step(&text),
+                    true => self.result(event),
+                    false => self.step(event),
                 }
             }
-            Event::RelayAway { error } if !self.away_told => {
+            Event::RelayAway { .. } if !self.away_told => {
                 self.away_told = true;
-                self.result(&format_args!("{error}; calling again every second"));
+                self.result(event);
             }
             Event::Reconnecting { after, error } => {
                 let lost = match error {
@@ -204,7 +171,7 @@ impl Reporter {
                 self.waiting_told = false;
                 match self.lost_told {
                     true => self.found_again(),
-                    false => self.step(&"matched"),
+                    false => self.step(event),
                 }
             }
             _ => {}

@@ -35,7 +35,7 @@ fn is_yes(answer: &[u8]) -> bool {
 /// The folder that the files go to.
 fn folder(place: &Place) -> Option<PathBuf> {
     match &place.target {
-        Target::Stdout => None,
+        Target::Stdout | Target::Output(_) => None,
         Target::Path(path) if path.is_dir() => Some(path.clone()),
         Target::Path(path) => {
             let parent = path.parent()?;

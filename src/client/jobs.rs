@@ -21,7 +21,7 @@ use crate::wire::NO;
 use crate::wire::v1::{HEADER_SIZE, Header};
 
 /// How long a receiver pauses after a sender with another secret, at first and at most.
-const WRONG_SECRET: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+pub(super) const WRONG_SECRET: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 /// A file that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

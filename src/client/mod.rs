@@ -1,7 +1,7 @@
 //! The jobs over sockets: reach the relay, meet the peer, run the transfer.
 //!
 //! [`send`] and [`receive`] block until all has crossed or an error says why not; [`stream`] gives the
-//! connected socket instead, for any protocol. A [`Cancel`] ends them from any other thread.
+//! connected socket instead, for any protocol, and [`sealed`] one that a secret seals. A [`Cancel`] ends them from any other thread.
 
 mod cancel;
 mod connection;
@@ -13,6 +13,7 @@ mod negotiate;
 mod options;
 mod reconnect;
 mod rendezvous;
+pub mod sealed;
 pub mod stream;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! What happens during a transfer, told while it happens.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use super::error::Error;
 use super::name::NameError;
 use super::report::Offer;
+use crate::wire::Printable;
 
 /// Hears what happens; answers `Break` to end the transfer with [`Error::Cancelled`].
 pub type Observer<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
@@ -135,6 +137,86 @@ impl Event<'_> {
         match observer(self) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::Cancelled),
+        }
+    }
+}
+
+/// In words, on one line that is safe to print.
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting { relay } => {
+                write!(f, "connecting to {}", Printable(relay.as_bytes()))
+            }
+            Self::PassedOver { relay, error } => {
+                let relay = Printable(relay.as_bytes());
+                write!(f, "passing over {relay}: {}", error.brief())
+            }
+            Self::Waiting => f.write_str("waiting for the other side"),
+            Self::NobodyYet => f.write_str("nobody waits there yet: calling again every second"),
+            Self::RelayAway { error } => write!(f, "{error}; calling again every second"),
+            Self::Matched => f.write_str("matched"),
+            Self::NameCut { name, sent } => write!(
+                f,
+                "warning: '{}' is longer than 31 bytes: it is sent as '{}'",
+                Printable(name),
+                Printable(sent)
+            ),
+            Self::NameUnsafe { sent, error } => write!(
+                f,
+                "warning: '{}': {error}: the receiver takes it only with -o FILE",
+                Printable(sent)
+            ),
+            Self::Header { name, length } => {
+                write!(f, "'{}' begins: {length} bytes", Printable(name))
+            }
+            Self::Progress {
+                done,
+                total: u64::MAX,
+            } => write!(f, "{done} bytes"),
+            Self::Progress { done, total } => write!(f, "{done} of {total} bytes"),
+            Self::AwaitingVerdict => f.write_str("all sent, waiting for the receiver's verdict"),
+            Self::Version { version, verified } => f.write_str(match (version, verified) {
+                (1, _) => "version 1: not encrypted, not verified",
+                (_, true) => "version 2: encrypted, verified by the secret",
+                (_, false) => "version 2: encrypted, not verified: there is no secret",
+            }),
+            Self::Offer { offer } => {
+                let (items, files) = (offer.items.len(), offer.files());
+                match offer.bytes() {
+                    Some(bytes) => write!(f, "offer: items {items}, files {files}, bytes {bytes}"),
+                    None => write!(f, "offer: items {items}, files {files} or more"),
+                }
+            }
+            Self::Accepted => f.write_str("accepted"),
+            Self::Started {
+                path, offset: 0, ..
+            } => write!(f, "'{}' begins", Printable(path)),
+            Self::Started { path, offset, .. } => {
+                write!(f, "'{}' goes on at byte {offset}", Printable(path))
+            }
+            Self::Finished {
+                path,
+                already: true,
+                ..
+            } => {
+                write!(f, "'{}' was there already", Printable(path))
+            }
+            Self::Finished { path, .. } => write!(f, "'{}' is there", Printable(path)),
+            Self::Skipped { path: b"", error } => write!(f, "{error}"),
+            Self::Skipped { path, error } => write!(f, "left out '{}': {error}", Printable(path)),
+            Self::Restarted { path } => write!(
+                f,
+                "'{}' has changed: all of it is sent anew",
+                Printable(path)
+            ),
+            Self::Text { text } => write!(f, "text: {}", Printable(text)),
+            Self::Reconnecting { after, error } => write!(
+                f,
+                "the connection was lost ({}): again in {:.1} s",
+                error.brief(),
+                after.as_secs_f64()
+            ),
         }
     }
 }

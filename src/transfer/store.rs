@@ -11,6 +11,7 @@ mod settle;
 mod tree;
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{self, Path, PathBuf};
@@ -22,12 +23,15 @@ pub use self::tree::{
     Committed, Decision, Finished, OnSettled, Refusal, RefusalReason, Settled, Tree,
 };
 use super::error::Error;
+use super::given::Output;
 use super::name::{NameError, safe_name};
 use crate::sys::fs as system;
 use crate::sys::fs::Dir;
 
 /// What standard output is called in messages.
 const STDOUT: &str = "standard output";
+/// What the caller's writer is called.
+const OUTPUT: &str = "the output";
 
 /// What the user said about where to put a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +42,7 @@ pub struct Place {
     pub overwrite: bool,
 }
 
-/// A folder, a file, or standard output.
+/// A folder, a file, standard output, or a writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Into this folder under the sender's name, when it is a folder; else under exactly this name.
@@ -46,6 +50,8 @@ pub enum Target {
     Path(PathBuf),
     /// To standard output.
     Stdout,
+    /// To a writer of the caller's: one file or stream.
+    Output(Output),
 }
 
 impl Default for Place {
@@ -76,6 +82,7 @@ enum Kind {
     },
     Existing(PathBuf),
     Stdout,
+    Output(Output),
 }
 
 impl Store {
@@ -104,6 +111,12 @@ impl Store {
     pub fn create(&self, name: &[u8]) -> Result<Sink<'_>, Error> {
         let (dir, folder, fixed) = match &self.kind {
             Kind::Stdout => return open_stdout(),
+            Kind::Output(output) => {
+                return Ok(Sink {
+                    to: To::InPlace(Box::new(output.clone()), None),
+                    path: PathBuf::from(OUTPUT),
+                });
+            }
             Kind::Existing(path) => return open_existing(path),
             Kind::Folder { dir, path, fixed } => (dir, path, fixed),
         };
@@ -118,8 +131,8 @@ impl Store {
         let failed = |error| Error::file(&path, error);
         let (part, file) =
             Part::create(&self.guard, dir, folder, wanted, self.overwrite).map_err(failed)?;
-        let end = End::Name(part);
-        Ok(Sink { file, path, end })
+        let to = To::Part(file, part);
+        Ok(Sink { to, path })
     }
 }
 
@@ -130,6 +143,7 @@ impl Kind {
                 open_stdout()?;
                 Ok(Self::Stdout)
             }
+            Target::Output(output) => Ok(Self::Output(output.clone())),
             Target::Path(path) => Self::open(path),
         }
     }
@@ -197,10 +211,10 @@ fn ends_as_folder(path: &Path) -> bool {
 }
 
 fn open_existing(path: &Path) -> Result<Sink<'_>, Error> {
+    let file = open_existing_file(path).map_err(|error| Error::file(path, error))?;
     Ok(Sink {
-        file: open_existing_file(path).map_err(|error| Error::file(path, error))?,
+        to: To::InPlace(Box::new(file), Some(path.to_path_buf())),
         path: path.to_path_buf(),
-        end: End::Existing,
     })
 }
 
@@ -218,8 +232,8 @@ fn open_existing_file(path: &Path) -> io::Result<File> {
 fn open_stdout() -> Result<Sink<'static>, Error> {
     let path = PathBuf::from(STDOUT);
     let file = system::stdout().map_err(|error| Error::file(&path, error))?;
-    let end = End::Stdout;
-    Ok(Sink { file, path, end })
+    let to = To::InPlace(Box::new(file), None);
+    Ok(Sink { to, path })
 }
 
 fn local_name(name: &[u8]) -> Result<OsString, NameError> {
@@ -228,26 +242,31 @@ fn local_name(name: &[u8]) -> Result<OsString, NameError> {
 }
 
 /// A file that is being received. Dropped before [`Sink::commit`], it leaves nothing behind.
-#[derive(Debug)]
 pub struct Sink<'a> {
-    // Declared first, so that it is closed before the part is removed: Windows asks for that.
-    file: File,
+    to: To<'a>,
     path: PathBuf,
-    end: End<'a>,
 }
 
-/// What is still to be done when all bytes are written.
-#[derive(Debug)]
-enum End<'a> {
-    Name(Part<'a>),
-    Existing,
-    Stdout,
+/// Where the bytes go.
+enum To<'a> {
+    /// The file in front, so that it is closed before the part is removed: Windows asks for that.
+    Part(File, Part<'a>),
+    /// Where they stay; and where that is, if it is a place.
+    InPlace(Box<dyn Write + Send>, Option<PathBuf>),
+}
+
+impl fmt::Debug for Sink<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sink")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A file that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Where it is; `None` when it was written to standard output.
+    /// Where it is; `None` when it was written to standard output or a writer.
     pub path: Option<PathBuf>,
     /// Whether the name it should have had was taken, so that it has another one.
     pub renamed: bool,
@@ -259,9 +278,11 @@ impl Sink<'_> {
     /// # Errors
     /// [`Error::File`], also when the disk is full.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file
-            .write_all(bytes)
-            .map_err(|error| Error::file(&self.path, error))
+        let written = match &mut self.to {
+            To::Part(file, _) => file.write_all(bytes),
+            To::InPlace(writer, _) => writer.write_all(bytes),
+        };
+        written.map_err(|error| Error::file(&self.path, error))
     }
 
     /// Gives the file its name, which makes it final.
@@ -269,15 +290,17 @@ impl Sink<'_> {
     /// # Errors
     /// [`Error::File`] when it cannot have one; then it is gone.
     pub fn commit(self) -> Result<Stored, Error> {
-        let Self { file, path, end } = self;
-        let in_place = |path| Stored {
-            path,
-            renamed: false,
-        };
-        match end {
-            End::Name(part) => part.commit(file).map_err(|error| Error::file(&path, error)),
-            End::Existing => Ok(in_place(Some(path))),
-            End::Stdout => Ok(in_place(None)),
+        let Self { to, path } = self;
+        let failed = |error| Error::file(&path, error);
+        match to {
+            To::Part(file, part) => part.commit(file).map_err(failed),
+            To::InPlace(mut writer, path) => {
+                writer.flush().map_err(failed)?;
+                Ok(Stored {
+                    path,
+                    renamed: false,
+                })
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is sent: files, folders with all that is in them, standard input, texts.
+//! What is sent: files, folders with all that is in them, streams, what is in memory, texts.
 //!
 //! In memory are the names of the folders on the way to the current entry, and nothing else of a tree:
 //! a folder of 200,000 entries with names of 20 bytes takes some 9 MB while it is walked. Links below an
@@ -23,6 +23,7 @@ use self::stream::Stream;
 use self::walk::{Root, Walk};
 use super::entry::{Entry, EntryKind, Item};
 use super::error::Error;
+use super::given::Input;
 use super::name::NameError;
 use crate::sys::fs::{FileKind, Stat};
 use crate::wire::v2::{ITEM_NAMES_MAX, ITEMS_MAX};
@@ -39,6 +40,10 @@ pub enum Argument {
     Path(PathBuf),
     /// Standard input until its end, under this name.
     Stdin(String),
+    /// What a reader gives until its end, under this name: for the receiver a stream, as standard input is.
+    Stream(String, Input),
+    /// These bytes, under this name: for the receiver a file.
+    Bytes(String, Arc<[u8]>),
     /// This text, at most [`TEXT_MAX`] bytes.
     Text(String),
 }
@@ -164,7 +169,8 @@ enum Origin {
     /// A file, and what was known of it when it was announced.
     File(PathBuf, Stat),
     Stream(Arc<Stream>),
-    Text(Arc<[u8]>),
+    /// Of a file or a text, and what it is called in messages.
+    Memory(PathBuf, Arc<[u8]>),
     /// A folder or its end: no bytes.
     Folder(PathBuf),
 }
@@ -191,8 +197,8 @@ impl Found {
     pub fn shown(&self) -> PathBuf {
         match &self.origin {
             Origin::File(path, _) | Origin::Folder(path) => path.clone(),
-            Origin::Stream(_) => PathBuf::from("standard input"),
-            Origin::Text(_) => PathBuf::from("the text"),
+            Origin::Stream(stream) => stream.shown().to_path_buf(),
+            Origin::Memory(shown, _) => shown.clone(),
         }
     }
 }

@@ -45,7 +45,10 @@ esac
 {
     echo '#include <p2pxfer.h>'
     # The types that no function names.
-    echo 'enum p2pxfer_status p2pxfer_status_values; p2pxfer_progress p2pxfer_progress_type;'
+    echo 'p2pxfer_progress p2pxfer_progress_type;'
+    for numbers in status offer_number report_number relay_number relay_option; do
+        echo "enum p2pxfer_$numbers p2pxfer_${numbers}_values;"
+    done
     sed '/^ *\/\*/,/\*\//d; /^#/d; /^typedef/d' "$header" | tr '\n' ' ' |
         grep -oE '[a-z0-9_]+( [a-z0-9_]+)* \*?p2pxfer_[a-z0-9_]+\([^)]*\);' | sed 's/;$/ { return 0; }/'
 } >"$work/library.c"

@@ -24,6 +24,20 @@ static inline int bind_somewhere(uint32_t *port)
     return stream;
 }
 
+/* A connection to that port of this machine. */
+static inline int connect_to(uint32_t port)
+{
+    struct sockaddr_in address;
+    int stream = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(stream >= 0);
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_port = htons((uint16_t)port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(connect(stream, (struct sockaddr *)&address, sizeof address) == 0);
+    return stream;
+}
+
 static inline void read_fully(int stream, char *bytes, size_t length)
 {
     while (length > 0) {

@@ -111,11 +111,57 @@ static void what_cannot_be_is_an_error(void)
     MUST(p2pxfer_relay_stop(relay));
 }
 
+static void what_can_be_set_is_set(void)
+{
+    const p2pxfer_relay_setting usable[] = {
+        {P2PXFER_RELAY_SET_HELLO_TIMEOUT, 100},    {P2PXFER_RELAY_SET_IDLE_TIMEOUT, UINT32_MAX},
+        {P2PXFER_RELAY_SET_HALF_CLOSE, 1},         {P2PXFER_RELAY_SET_CONNECTIONS, UINT64_MAX},
+        {P2PXFER_RELAY_SET_SOURCE_CONNECTIONS, 0}, {P2PXFER_RELAY_SET_SOURCE_LISTENERS, 1},
+        {P2PXFER_RELAY_SET_SOURCE_RATE, 1},        {P2PXFER_RELAY_SET_SOURCE_BYTES, 1000000},
+        {P2PXFER_RELAY_SET_PAIR_BYTES, 1000000},   {P2PXFER_RELAY_SET_THREADS, 0},
+        {P2PXFER_RELAY_SET_THREADS, 1},
+    };
+    const p2pxfer_relay_setting unusable[] = {
+        {0, 1},
+        {P2PXFER_RELAY_SET_THREADS + 1, 1},
+        {UINT32_MAX, 1},
+        {P2PXFER_RELAY_SET_HELLO_TIMEOUT, 0},
+        {P2PXFER_RELAY_SET_HELLO_TIMEOUT, UINT64_MAX},
+        {P2PXFER_RELAY_SET_HALF_CLOSE, 0},
+        {P2PXFER_RELAY_SET_IDLE_TIMEOUT, UINT64_MAX},
+        {P2PXFER_RELAY_SET_THREADS, 2},
+    };
+    const int32_t bad = P2PXFER_BAD_ARGUMENT;
+    p2pxfer_relay *relay;
+    uint64_t refused = 0;
+    uint32_t port;
+    int stream;
+    size_t at;
+
+    for (at = 0; at < sizeof unusable / sizeof unusable[0]; at++)
+        CHECK_STATUS(p2pxfer_relay_start_with("127.0.0.1", 0, &unusable[at], 1, &relay), bad);
+    CHECK_STATUS(p2pxfer_relay_start_with("127.0.0.1", 0, NULL, 1, &relay), bad);
+    CHECK_STATUS(p2pxfer_relay_start_with("127.0.0.1", 0, usable, SIZE_MAX, &relay), bad);
+    CHECK_STATUS(p2pxfer_relay_start_with("127.0.0.1", 0, usable, 1, NULL), bad);
+    CHECK(relay == NULL);
+    MUST(p2pxfer_relay_start_with("127.0.0.1", 0, usable, sizeof usable / sizeof usable[0], &relay));
+    /* Who says nothing is sent away after a tenth of a second, not after ten. */
+    port = (uint32_t)p2pxfer_relay_port(relay);
+    stream = connect_to(port);
+    while (refused == 0) {
+        MUST(p2pxfer_relay_get(relay, P2PXFER_RELAY_REFUSED, &refused));
+        sched_yield();
+    }
+    CHECK(close(stream) == 0);
+    MUST(p2pxfer_relay_stop(relay));
+}
+
 int main(int argc, char **argv)
 {
     struct setup setup = setup_from(argc, argv);
     a_file_crosses_the_relay_in_the_process(&setup);
     a_peer_that_leaves_ends_its_pair_alone(&setup);
     what_cannot_be_is_an_error();
+    what_can_be_set_is_set();
     return 0;
 }

@@ -8,7 +8,8 @@ cd "$(dirname "$0")/../.."
 patience=120 # seconds that a program may take, under valgrind too
 host=127.0.0.1
 warnings=(-Wall -Wextra -pedantic -Werror)
-tests=(version arguments status files version2 stream relay cancel busy signals)
+tests=(version arguments status files version2 content stream sealed relay cancel busy signals)
+examples=(send recv chat embedded polling)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/p2pxfer-c.XXXXXX")
 relay='' receiver='' failures=0 turn=0
@@ -60,7 +61,7 @@ await() {
 build_c() { "$CC" -std=c99 -O2 "${warnings[@]}" -I"$DIST/include" "$@"; }
 build_cxx() { "$CXX" -x c++ -std=c++11 -O2 "${warnings[@]}" -I"$DIST/include" "$@"; }
 build_test() { "$CC" -std=c99 -D_POSIX_C_SOURCE=200809L -g "${warnings[@]}" -I"$DIST/include" "$@" -pthread; }
-shared=(-x none -L"$DIST/lib" -lp2pxfer -Wl,-rpath,"$DIST/lib")
+shared=(-x none -L"$DIST/lib" -lp2pxfer -pthread -Wl,-rpath,"$DIST/lib")
 static=(-x none "$DIST/lib/libp2pxfer.a" -pthread)
 
 # The test programs get a folder of their own each time, and know where ours are.
@@ -110,7 +111,7 @@ names_itself() {
 for part in bin/p2p-relay bin/send_r bin/recv_r lib/libp2pxfer.so lib/libp2pxfer.a include/p2pxfer.h; do
     [ -e "$DIST/$part" ] || { echo "FAIL c/build: $DIST/$part is missing, run make first"; exit 1; }
 done
-for program in send recv; do
+for program in "${examples[@]}"; do
     check "build/$program-c99-shared" build_c "tests/c/$program.c" -o "$work/$program" "${shared[@]}"
     check "build/$program-c99-static" build_c "tests/c/$program.c" -o "$work/$program-static" "${static[@]}"
     if have "$CXX"; then
@@ -118,10 +119,24 @@ for program in send recv; do
         check "build/$program-c++11-static" build_cxx "tests/c/$program.c" -o "$work/$program-c++-static" "${static[@]}"
     fi
 done
-sed -n '/^```c$/,/^```$/ { /^```/d; p }' README.md >"$work/readme.c"
-check "build/readme-c99" build_c "$work/readme.c" -o "$work/readme" "${shared[@]}"
-if have "$CXX"; then
-    check "build/readme-c++11" build_cxx "$work/readme.c" -o "$work/readme-c++" "${shared[@]}"
+# What the README shows: the first sends, the second receives, the third is a stream.
+for number in 1 2 3; do
+    tests/c/readme.sh $number >"$work/readme-$number.c"
+    check "build/readme-$number-c99" build_c "$work/readme-$number.c" -o "$work/readme-$number" "${shared[@]}"
+    if have "$CXX"; then
+        check "build/readme-$number-c++11" build_cxx "$work/readme-$number.c" -o "$work/readme-$number-c++" "${shared[@]}"
+    fi
+done
+if have clang; then
+    for program in "${examples[@]}"; do
+        check "clang/$program" clang -std=c99 -O2 "${warnings[@]}" -I"$DIST/include" -fsyntax-only "tests/c/$program.c"
+        check "clang/$program-c++11" clang -x c++ -std=c++11 -O2 "${warnings[@]}" -I"$DIST/include" -fsyntax-only "tests/c/$program.c"
+    done
+    for program in "${tests[@]}"; do
+        check "clang/$program" clang -std=c99 -D_POSIX_C_SOURCE=200809L "${warnings[@]}" -I"$DIST/include" -fsyntax-only "tests/c/$program.c"
+    done
+else
+    echo "SKIP c/clang: clang not installed"
 fi
 have "$CXX" || echo "SKIP c/c++: no C++ compiler ($CXX) installed"
 for program in "${tests[@]}"; do
@@ -154,6 +169,41 @@ if have "$CXX"; then
     check "transfer/c++" cross e "$work/recv-c++" {} "${at[@]}" -- "$work/send-c++-static" "$file" "${at[@]}"
 fi
 
+# Two who chat: each hears what the other one says, which comes over a pipe here.
+chat() {
+    local user=chat-$((turn += 1)) status=0
+    timeout $patience "$1" listen lusab "$user" $host "$port" <"$file" >"$work/heard" &
+    receiver=$!
+    await "the listener's registration" registered "$user" || return 1
+    timeout $patience "$2" dial lusab "$user" $host "$port" <"$file.2" >"$work/heard.2" || status=$?
+    wait "$receiver" || status=$?
+    receiver=''
+    [ $status -eq 0 ] && cmp "$file" "$work/heard.2" && cmp "$file.2" "$work/heard"
+}
+embedded() {
+    local folder=$work/embedded-$((turn += 1)) status=0
+    mkdir "$folder"
+    timeout $patience "$1" "$folder" inside >"$folder.out" 2>&1 &
+    receiver=$!
+    await "the port" grep -q '^port ' "$folder.out" || return 1
+    timeout $patience "$DIST/bin/send_r" --wait "$file" inside $host "$(sed -n 's/^port //p' "$folder.out")" || status=$?
+    wait "$receiver" || status=$?
+    receiver=''
+    cat "$folder.out"
+    [ $status -eq 0 ] && grep -q 'bytes crossed the relay' "$folder.out" && cmp "$file" "$folder/${file##*/}"
+}
+# A click ends a sender that nobody answers: 10 is what is cancelled.
+clicked() {
+    local status=0
+    (echo; sleep 1) | timeout $patience "$1" "$file" nobody-$((turn += 1)) $host "$port" || status=$?
+    [ $status -eq 10 ]
+}
+head -c 3000000 /dev/urandom >"$file.2"
+check "chat" chat "$work/chat" "$work/chat-static"
+check "embedded" embedded "$work/embedded"
+check "polling" cross p "$DIST/bin/recv_r" -o {} - "${at[@]}" -- "$work/polling" "$file" "${at[@]}"
+check "polling/cancelled" clicked "$work/polling"
+
 # --- the tests
 for program in "${tests[@]}"; do
     check "$program" run_test "$work/test-$program"
@@ -167,6 +217,24 @@ if have "$RUSTC"; then
     [ -x "$work/test-two-archives" ] || failures=$((failures + 1))
 else
     echo "SKIP c/two-archives: no rustc ($RUSTC) installed"
+fi
+
+# --- all of it again with gcc's checks of addresses and of what C leaves undefined
+sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=all)
+if echo 'int main(void) { return 0; }' | "$CC" "${sanitizers[@]}" -x c - -o "$work/sanitized" 2>/dev/null && "$work/sanitized"; then
+    for program in "${tests[@]}"; do
+        check "asan/build/$program" build_test "${sanitizers[@]}" "tests/c/$program.c" -o "$work/asan-$program" "${shared[@]}"
+        check "asan/$program" run_test "$work/asan-$program"
+    done
+    for program in "${examples[@]}"; do
+        check "asan/build/$program" build_c "${sanitizers[@]}" "tests/c/$program.c" -o "$work/asan-$program" "${shared[@]}"
+    done
+    check "asan/transfer" cross s "$work/asan-recv" {} "${at[@]}" -- "$work/asan-send" "$file" "${at[@]}"
+    check "asan/polling" cross q "$work/asan-recv" {} "${at[@]}" -- "$work/asan-polling" "$file" "${at[@]}"
+    check "asan/chat" chat "$work/asan-chat" "$work/asan-chat"
+    check "asan/embedded" embedded "$work/asan-embedded"
+else
+    echo "SKIP c/asan: $CC has no AddressSanitizer"
 fi
 
 # --- all of it again under valgrind

@@ -180,6 +180,62 @@ if have pkg-config; then
 else
     echo "SKIP install/pkg-config: pkg-config not installed"
 fi
+# What the README shows, word for word but for the port, compiled as it says.
+readme() {
+    local flags
+    mkdir -p "$outside/readme-$1"
+    tests/c/readme.sh "$1" | sed "s/9000/$port/" >"$outside/readme-$1/x.c" || return 1
+    flags=$(PKG_CONFIG_PATH=$usual/lib/pkgconfig pkg-config --cflags --libs p2pxfer) || return 1
+    # shellcheck disable=SC2086
+    (cd "$outside/readme-$1" && "$CC" -Wall -Wextra -Werror x.c $flags -o x)
+}
+# Waits until somebody has registered since $before lines of the relay's log.
+waits() {
+    local deadline=$((SECONDS + patience))
+    until tail -n "+$((before + 1))" "$work/relay.log" | grep 'registered.*alice' >/dev/null; do
+        kill -0 $receiver 2>/dev/null && [ $SECONDS -lt $deadline ] || { echo "nobody waits"; return 1; }
+        sleep 0.02
+    done
+}
+readme_sends() {
+    local receiver status=0 before
+    before=$(wc -l <"$work/relay.log")
+    mkdir "$work/readme-inbox" && cp "$work/file" "$outside/readme-1/photo.jpg"
+    timeout $patience "$usual/bin/recv_r" -o "$work/readme-inbox" - alice $host "$port" &
+    receiver=$!
+    waits || return 1
+    (cd "$outside/readme-1" && timeout $patience ./x) || status=$?
+    wait $receiver || status=$?
+    [ $status -eq 0 ] && cmp "$work/file" "$work/readme-inbox/photo.jpg"
+}
+readme_receives() {
+    local receiver status=0 before
+    before=$(wc -l <"$work/relay.log")
+    (cd "$outside/readme-2" && timeout $patience ./x) &
+    receiver=$!
+    waits || return 1
+    timeout $patience "$usual/bin/send_r" "$work/file" alice $host "$port" || status=$?
+    wait $receiver || status=$?
+    [ $status -eq 0 ] && cmp "$work/file" "$outside/readme-2/file"
+}
+# Ten megabytes go out and come back at once.
+readme_echoes() {
+    local receiver status=0 before
+    before=$(wc -l <"$work/relay.log")
+    timeout $patience "$outside/readme-3/x" &
+    receiver=$!
+    waits || return 1
+    timeout $patience "$outside/pump" alice $host "$port" <"$work/ten" >"$work/back" || status=$?
+    wait $receiver || status=$?
+    [ $status -eq 0 ] && cmp "$work/ten" "$work/back"
+}
+if have pkg-config; then
+    head -c 10000000 /dev/urandom >"$work/ten"
+    "$CC" -std=c99 -Wall -Wextra -Werror tests/install/pump.c -o "$outside/pump" -I"$usual/include" -L"$usual/lib" -lp2pxfer
+    check readme/sends/compiled readme 1 && check readme/sends readme_sends
+    check readme/receives/compiled readme 2 && check readme/receives readme_receives
+    check readme/echo/compiled readme 3 && check readme/echo readme_echoes
+fi
 unset LD_LIBRARY_PATH
 if have cmake; then
     # Moved as a whole, it still finds its parts.

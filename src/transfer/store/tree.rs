@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::incoming::Incoming;
 use self::plan::Waiting;
 use super::settle::{Folder, Ready, Settler, What};
-use super::{Kind, Place, STDOUT};
+use super::{Kind, OUTPUT, Place, STDOUT};
 use crate::sys::fs as system;
 use crate::transfer::entry::{Entry, EntryKind, Item, Time};
 use crate::transfer::error::Error;
+use crate::transfer::given::Output;
 use crate::transfer::name::NameError;
 
 /// From this size on a file has a journal, in bytes.
@@ -65,6 +66,7 @@ enum TreeTarget {
     /// A FIFO, a device.
     Existing(PathBuf),
     Stdout,
+    Output(Output),
 }
 
 /// Hears from the store's own thread what became of an entry, once for each that was neither refused
@@ -85,7 +87,7 @@ pub struct Settled {
 pub struct Committed {
     /// BLAKE3 of the file or the stream; zeros for a folder, its end, and a text.
     pub hash: [u8; 32],
-    /// Where it is; `None` for a text and for standard output.
+    /// Where it is; `None` for a text, and when it was written to standard output or a writer.
     pub path: Option<PathBuf>,
     /// Whether the name it should have had was taken, so that it has another one.
     pub renamed: bool,
@@ -195,6 +197,7 @@ impl Tree {
     pub fn open(place: &Place, mut settled: OnSettled) -> Result<Self, Error> {
         let target = match Kind::of(&place.target)? {
             Kind::Stdout => TreeTarget::Stdout,
+            Kind::Output(output) => TreeTarget::Output(output),
             Kind::Existing(path) => TreeTarget::Existing(path),
             Kind::Folder { dir, path, fixed } => {
                 let root = Arc::new(Folder { dir, path });
@@ -256,7 +259,9 @@ impl Tree {
         let refused = |path: &Path, why| Err(Error::file(path, io::Error::other(why)));
         let only_files = things().all(|item| item.kind != EntryKind::Folder);
         match &self.target {
-            TreeTarget::Stdout | TreeTarget::Existing(_) if things().count() > 1 || !only_files => {
+            TreeTarget::Stdout | TreeTarget::Output(_) | TreeTarget::Existing(_)
+                if things().count() > 1 || !only_files =>
+            {
                 refused(
                     &self.place(),
                     "takes one file, and more is offered: receive into a folder",
@@ -491,6 +496,7 @@ impl Tree {
             TreeTarget::Folder { root, .. } => root.path.clone(),
             TreeTarget::Existing(path) => path.clone(),
             TreeTarget::Stdout => PathBuf::from(STDOUT),
+            TreeTarget::Output(_) => PathBuf::from(OUTPUT),
         }
     }
 }

@@ -26,7 +26,8 @@ enum Inner {
         hasher: Box<Hasher>,
     },
     Stream(Arc<Stream>),
-    Text(Arc<[u8]>),
+    /// And what it is called in messages.
+    Memory(PathBuf, Arc<[u8]>),
 }
 
 impl Reader {
@@ -46,11 +47,11 @@ impl Reader {
                 }
             }
             Origin::Stream(stream) => {
-                let failed = |error| GiveUp::new(Path::new("standard input"), error);
+                let failed = |error| GiveUp::new(stream.shown(), error);
                 stream.begin().map_err(failed)?;
                 Inner::Stream(Arc::clone(stream))
             }
-            Origin::Text(text) => Inner::Text(Arc::clone(text)),
+            Origin::Memory(shown, bytes) => Inner::Memory(shown.clone(), Arc::clone(bytes)),
             Origin::Folder(path) => {
                 return Err(GiveUp::new(path, io::ErrorKind::IsADirectory.into()));
             }
@@ -70,20 +71,26 @@ impl Reader {
         offset: u64,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<Option<[u8; 32]>, GiveUp> {
-        let lost = || {
+        let lost = |shown: &Path| {
             let text = "what was lost on the way cannot be read once more: send it again";
-            GiveUp::new(Path::new("standard input"), io::Error::other(text))
+            GiveUp::new(shown, io::Error::other(text))
         };
         match &mut self.inner {
             Inner::Stream(stream) => {
-                let prefix = stream.prefix(offset).ok_or_else(lost)?;
+                let prefix = stream.prefix(offset);
+                let prefix = prefix.ok_or_else(|| lost(stream.shown()))?;
                 self.position = offset;
                 return Ok(Some(prefix));
             }
-            Inner::Text(text) => {
-                let front = usize::try_from(offset).ok().and_then(|end| text.get(..end));
+            Inner::Memory(shown, bytes) => {
+                let front = usize::try_from(offset)
+                    .ok()
+                    .and_then(|end| bytes.get(..end));
                 self.position = offset;
-                return front.map(blake3::hash).map(Some).ok_or_else(lost);
+                return match front {
+                    Some(front) => Ok(Some(blake3::hash(front))),
+                    None => Err(lost(shown)),
+                };
             }
             Inner::File {
                 file, path, hasher, ..
@@ -133,10 +140,10 @@ impl Reader {
         let count = match &mut self.inner {
             Inner::Stream(stream) => stream
                 .read(self.position, buffer)
-                .map_err(|error| GiveUp::new(Path::new("standard input"), error))?,
-            Inner::Text(text) => {
+                .map_err(|error| GiveUp::new(stream.shown(), error))?,
+            Inner::Memory(_, bytes) => {
                 let start = usize::try_from(self.position).unwrap_or(usize::MAX);
-                let rest = text.get(start..).unwrap_or_default();
+                let rest = bytes.get(start..).unwrap_or_default();
                 let count = rest.len().min(buffer.len());
                 buffer[..count].copy_from_slice(&rest[..count]);
                 count
@@ -189,7 +196,7 @@ impl Reader {
     /// When a file was changed while it was read: its size, its time or what its name stands for.
     pub fn finish(&mut self) -> Result<(u64, [u8; 32]), GiveUp> {
         let hash = match &self.inner {
-            Inner::Text(text) => blake3::hash(text),
+            Inner::Memory(_, bytes) => blake3::hash(bytes),
             Inner::Stream(stream) => {
                 let ended = stream.is_end(self.position).then_some(self.position);
                 let hash = ended.and_then(|end| stream.prefix(end));
@@ -218,8 +225,8 @@ impl Reader {
     fn changed(&self) -> GiveUp {
         GiveUp::changed(match &self.inner {
             Inner::File { path, .. } => path,
-            Inner::Stream(_) => Path::new("standard input"),
-            Inner::Text(_) => Path::new("the text"),
+            Inner::Stream(stream) => stream.shown(),
+            Inner::Memory(shown, _) => shown,
         })
     }
 }
@@ -229,7 +236,7 @@ impl std::fmt::Debug for Inner {
         f.write_str(match self {
             Self::File { .. } => "File",
             Self::Stream(_) => "Stream",
-            Self::Text(_) => "Text",
+            Self::Memory(..) => "Memory",
         })
     }
 }

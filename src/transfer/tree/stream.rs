@@ -1,4 +1,4 @@
-//! Standard input: read once, and kept until the receiver has taken it over.
+//! Standard input, or a reader of the caller's: read once, and kept until the receiver has taken it over.
 //!
 //! A thread of its own reads it, ahead of whoever sends it, so that nobody else ever waits for a byte
 //! that may not come for hours.
@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -20,6 +21,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// A stream, and its bytes that are not acknowledged. Readers may come and go.
 pub(super) struct Stream {
+    shown: PathBuf,
     shared: Arc<Shared>,
 }
 
@@ -48,10 +50,18 @@ struct Ring {
 }
 
 impl Stream {
-    pub(super) fn new(input: Box<dyn Read + Send>) -> Self {
+    /// `shown` is what it is called in messages.
+    pub(super) fn new(shown: &Path, input: Box<dyn Read + Send>) -> Self {
         let shared = Arc::<Shared>::default();
         shared.lock().input = Some(input);
-        Self { shared }
+        Self {
+            shown: shown.to_path_buf(),
+            shared,
+        }
+    }
+
+    pub(super) fn shown(&self) -> &Path {
+        &self.shown
     }
 
     /// Begins to read, if that was not begun.

@@ -214,7 +214,10 @@ impl Read for Idle {
 #[test]
 fn whoever_sends_a_stream_need_not_wait_for_its_next_byte() {
     let (more, idle) = std::sync::mpsc::channel();
-    let stream = Arc::new(Stream::new(Box::new(Idle(Some(7), idle))));
+    let stream = Arc::new(Stream::new(
+        Path::new("input"),
+        Box::new(Idle(Some(7), idle)),
+    ));
     let mut reader = Reader::open(&Origin::Stream(stream)).unwrap();
     let (woken, wake) = std::sync::mpsc::channel();
     reader.wake_by(Arc::new(move || {
@@ -317,7 +320,10 @@ impl Read for Dripping {
 #[test]
 fn a_stream_keeps_what_is_not_acknowledged_and_no_more() {
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 241) as u8).collect();
-    let stream = Arc::new(Stream::new(Box::new(Dripping(bytes.clone()))));
+    let stream = Arc::new(Stream::new(
+        Path::new("input"),
+        Box::new(Dripping(bytes.clone())),
+    ));
     let origin = Origin::Stream(Arc::clone(&stream));
     let mut reader = Reader::open(&origin).unwrap();
     assert_eq!(reader.room(), UNACKNOWLEDGED);
@@ -338,7 +344,7 @@ fn a_stream_keeps_what_is_not_acknowledged_and_no_more() {
     }
     assert!(seek(&mut reader, 1_000_000).is_err());
     assert!(seek(&mut reader, 3_000_001).is_err());
-    let mut text = Reader::open(&Origin::Text(b"hello"[..].into())).unwrap();
+    let mut text = Reader::open(&Origin::Memory("text".into(), b"hello"[..].into())).unwrap();
     assert_eq!(seek(&mut text, 2).unwrap(), blake3::hash(b"he"));
     assert_eq!(read_all(&mut text), b"llo");
     assert_eq!(text.finish().unwrap(), (5, blake3::hash(b"hello")));

@@ -7,6 +7,23 @@ use super::*;
 use crate::transfer::entry::Time;
 use crate::transfer::name::{DEPTH_MAX, safe_path};
 
+/// What is called so in messages.
+const STDIN: &str = "standard input";
+const TEXT: &str = "the text";
+
+/// A name that the caller gave to what has none, when a receiver takes it.
+fn checked(name: &str) -> Result<&Path, Error> {
+    let path = Path::new(name);
+    match safe_path(&[name.as_bytes()]) {
+        Ok(_) => Ok(path),
+        Err(error) => Err(Error::file(path, io::Error::other(error.to_string()))),
+    }
+}
+
+fn shown(name: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(name).into_owned())
+}
+
 /// An argument that was found to be there.
 #[derive(Debug)]
 pub(super) enum Root {
@@ -20,6 +37,12 @@ pub(super) enum Root {
         name: Vec<u8>,
         stream: Arc<Stream>,
     },
+    Bytes {
+        name: Vec<u8>,
+        bytes: Arc<[u8]>,
+        /// Since when they are there.
+        time: Time,
+    },
     Text(Arc<[u8]>),
 }
 
@@ -32,11 +55,28 @@ impl Root {
             }
             Argument::Stdin(name) => Ok(Self::Stream {
                 name: name.into_bytes(),
-                stream: Arc::new(Stream::new(Box::new(io::stdin()))),
+                stream: Arc::new(Stream::new(Path::new(STDIN), Box::new(io::stdin()))),
             }),
+            Argument::Stream(name, input) => {
+                let shown = checked(&name)?;
+                let again = || Error::file(shown, io::Error::other("was read before"));
+                let input = input.take().ok_or_else(again)?;
+                Ok(Self::Stream {
+                    stream: Arc::new(Stream::new(shown, input)),
+                    name: name.into_bytes(),
+                })
+            }
+            Argument::Bytes(name, bytes) => {
+                checked(&name)?;
+                Ok(Self::Bytes {
+                    name: name.into_bytes(),
+                    bytes,
+                    time: Time::of(std::time::SystemTime::now()),
+                })
+            }
             Argument::Text(text) if text.len() > TEXT_MAX => {
                 let error = io::Error::other("is longer than 65536 bytes: send it as a file");
-                Err(Error::file(Path::new("the text"), error))
+                Err(Error::file(Path::new(TEXT), error))
             }
             Argument::Text(text) => Ok(Self::Text(text.into_bytes().into())),
         }
@@ -74,7 +114,7 @@ impl Root {
     pub(super) fn kind(&self) -> EntryKind {
         match self {
             Self::Path { stat, .. } if stat.kind == FileKind::Folder => EntryKind::Folder,
-            Self::Path { .. } => EntryKind::File,
+            Self::Path { .. } | Self::Bytes { .. } => EntryKind::File,
             Self::Stream { .. } => EntryKind::Stream,
             Self::Text(_) => EntryKind::Text,
         }
@@ -82,7 +122,7 @@ impl Root {
 
     pub(super) fn name(&self) -> &[u8] {
         match self {
-            Self::Path { name, .. } | Self::Stream { name, .. } => name,
+            Self::Path { name, .. } | Self::Stream { name, .. } | Self::Bytes { name, .. } => name,
             Self::Text(_) => b"text",
         }
     }
@@ -90,8 +130,9 @@ impl Root {
     pub(super) fn shown(&self) -> PathBuf {
         match self {
             Self::Path { path, .. } => path.clone(),
-            Self::Stream { .. } => PathBuf::from("standard input"),
-            Self::Text(_) => PathBuf::from("the text"),
+            Self::Stream { stream, .. } => stream.shown().to_path_buf(),
+            Self::Bytes { name, .. } => shown(name),
+            Self::Text(_) => PathBuf::from(TEXT),
         }
     }
 
@@ -152,7 +193,13 @@ impl Walk {
             }
             Root::Text(text) => {
                 let size = Some(text.len() as u64);
-                now(EntryKind::Text, size, Origin::Text(Arc::clone(text)))
+                let origin = Origin::Memory(PathBuf::from(TEXT), Arc::clone(text));
+                now(EntryKind::Text, size, origin)
+            }
+            Root::Bytes { name, bytes, time } => {
+                let size = Some(bytes.len() as u64);
+                let origin = Origin::Memory(shown(name), Arc::clone(bytes));
+                (EntryKind::File, size, *time, origin)
             }
         };
         let name = roots[self.item].name().to_vec();

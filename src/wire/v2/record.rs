@@ -180,6 +180,10 @@ pub enum FromReceiver<'a> {
 
 /// Type of a DATA record: its plaintext is this byte and the data.
 pub const DATA: u8 = 0x05;
+/// Type of a record of a sealed stream that has some of its bytes. No transfer has it.
+pub const STREAM_DATA: u8 = 0x31;
+/// Type of the last record of a sealed stream.
+pub const STREAM_END: u8 = 0x32;
 /// Kind of an entry whose size nobody knows.
 const STREAM: u8 = 4;
 const NOP: u8 = 0x0b;

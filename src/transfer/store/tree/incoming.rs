@@ -39,7 +39,7 @@ pub(super) enum Sink {
     Part(Part),
     /// What cannot be taken back; and the hash up to its last whole group, from where on it may be
     /// wanted again.
-    Output(File, Box<Hasher>),
+    Output(Box<dyn Write + Send>, Box<Hasher>),
     Text(Vec<u8>),
 }
 
@@ -74,11 +74,14 @@ impl Tree {
             _ => self.place(),
         };
         let refused = |error| Refusal::file(&path, error);
-        let output = |file| Sink::Output(file, Box::default());
+        let output = |writer| Sink::Output(writer, Box::default());
         let sink = match &self.target {
             _ if waiting.kind == EntryKind::Text => Sink::Text(Vec::new()),
-            TreeTarget::Existing(path) => output(open_existing_file(path).map_err(refused)?),
-            _ => output(system::stdout().map_err(refused)?),
+            TreeTarget::Existing(path) => {
+                output(Box::new(open_existing_file(path).map_err(refused)?))
+            }
+            TreeTarget::Output(to) => output(Box::new(to.clone())),
+            _ => output(Box::new(system::stdout().map_err(refused)?)),
         };
         Ok(Incoming {
             index,
@@ -195,12 +198,12 @@ impl Incoming {
                 self.hasher.update(bytes);
                 self.count += bytes.len() as u64;
             }
-            Sink::Output(file, at_group) => {
+            Sink::Output(writer, at_group) => {
                 while !bytes.is_empty() {
                     let room = GROUP - (self.count % GROUP as u64) as usize;
                     let (now, later) = bytes.split_at(room.min(bytes.len()));
                     // Counted piece by piece: what a failed write wrote can be had no more.
-                    file.write_all(now).map_err(failed)?;
+                    writer.write_all(now).map_err(failed)?;
                     self.hasher.update(now);
                     self.count += now.len() as u64;
                     bytes = later;
@@ -267,8 +270,10 @@ impl Incoming {
         let (path, waiting) = (self.path, self.waiting);
         let part = match self.sink {
             Sink::Text(text) => return Ok(What::Text(text)),
-            Sink::Output(mut file, _) => {
-                file.flush().map_err(|error| Refusal::file(&path, error))?;
+            Sink::Output(mut writer, _) => {
+                writer
+                    .flush()
+                    .map_err(|error| Refusal::file(&path, error))?;
                 return Ok(What::Written);
             }
             Sink::Part(part) => part,
