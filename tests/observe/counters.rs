@@ -231,6 +231,8 @@ fn failures_to_accept_are_counted(backend: &str) {
         skip("accept: no prlimit that may set a limit of a child");
         return;
     }
+    // Until it serves it opens more than it will have then.
+    assert_eq!(read(&mut relay.caller(b"nobody"), 1), b"X");
     wait_until("an accept failed", || {
         assert!(limit("5"));
         let mut callers: Vec<_> = (0..20).map(|_| relay.caller(b"nobody")).collect();
