@@ -25,7 +25,7 @@ C_WARNINGS := -Wall -Wextra -pedantic -Werror
 
 export DIST TARGET CC CXX CARGO CBINDGEN PYTHON
 
-.PHONY: all build examples demo test bench bench-crypto bench-peers gates crash faults size layers header check-header man check-man fmt check-fmt lint vectors oracle loom ct fuzz windows test-windows clean help
+.PHONY: all build examples demo test bench bench-crypto bench-peers gates crash faults size layers header check-header man check-man fmt check-fmt lint vectors oracle loom ct fuzz windows test-windows test-deb check-targets clean help
 
 all: build ## build everything, into target/dist
 	@printf '%s\n' "built, in $(DIST):" '  bin/p2p-relay bin/send_r bin/recv_r' \
@@ -181,8 +181,14 @@ ct: ## check under valgrind that no branch and no address depends on a secret
 windows: ## build everything for 64-bit Windows, into target/dist/windows
 	@deploy/windows/build.sh
 
-test-windows: build windows ## run what `make windows` built under wine, against the relay of this system
+test-windows: build ## build for Windows and run that under wine, against the relay of this system
 	@tests/windows/run.sh
+
+check-targets: ## check that it compiles for Linux (gnu, musl), macOS and FreeBSD, x86-64 and aarch64
+	@deploy/check-targets.sh
+
+test-deb: build ## make the Debian packages, install them in a fresh Debian, and run them there
+	@tests/install/deb.sh
 
 include deploy/install.mk
 

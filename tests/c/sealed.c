@@ -170,7 +170,7 @@ static void no_argument_crashes_it(const struct setup *setup)
     p2pxfer *handle = handle_for(setup, "sealed-bad");
     p2pxfer_stream *stream = (p2pxfer_stream *)&stream;
     p2pxfer_socket fd;
-    char bytes[8];
+    char bytes[8] = "";
 
     CHECK_STATUS(p2pxfer_dial_sealed(handle, &stream), bad); /* no secret */
     CHECK(stream == NULL);

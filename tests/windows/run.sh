@@ -1,5 +1,5 @@
 #!/bin/bash
-# Tests what `make windows` built, under wine, against the programs of this system: one line a check,
+# Tests what `make windows` builds, under wine, against the programs of this system: one line a check,
 # and an end with 0 only when none failed. `make test-windows` runs it.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -31,11 +31,13 @@ finish() {
 for need in "$tools-gcc" script; do
     command -v "$need" >/dev/null || { echo "SKIP windows: $need is not installed"; exit 0; }
 done
+lacks=$(deploy/windows/cargo --version 2>&1 >/dev/null) || { echo "SKIP windows: $lacks"; exit 0; }
 timeout $patience "$wine" wineboot --init >/dev/null 2>&1 ||
     { echo "SKIP windows: wine64 is not installed, or does not start"; exit 0; }
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+make --no-print-directory windows || exit 1
 
 system=$WINEPREFIX/drive_c/windows/system32
 if [ ! -e "$system/bcryptprimitives.dll" ]; then

@@ -203,13 +203,43 @@ pub fn readable(stream: &TcpStream) -> io::Result<bool> {
 
 /// Bytes given to the kernel that the peer has not acknowledged; `None` where the system cannot tell.
 pub fn unsent(stream: &TcpStream) -> Option<usize> {
-    let mut count: libc::c_int = 0;
     #[cfg(target_os = "linux")]
-    // SAFETY: TIOCOUTQ, which sockets know as SIOCOUTQ, writes one int that outlives the call.
-    let result = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut count) };
-    #[cfg(not(target_os = "linux"))]
-    let result = -1;
-    (result == 0).then(|| usize::try_from(count).unwrap_or(0))
+    const QUESTION: libc::Ioctl = libc::TIOCOUTQ; // which sockets know as SIOCOUTQ
+    #[cfg(target_os = "freebsd")]
+    const QUESTION: libc::c_ulong = 0x4004_6677; // FIONWRITE: _IOR('f', 119, int)
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    {
+        let mut count: libc::c_int = 0;
+        // SAFETY: the call writes one int that outlives it.
+        let result = unsafe { libc::ioctl(stream.as_raw_fd(), QUESTION, &raw mut count) };
+        (result == 0).then(|| usize::try_from(count).unwrap_or(0))
+    }
+    #[cfg(any(target_os = "macos", target_os = "ios"))]
+    {
+        let mut count: libc::c_int = 0;
+        let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: the call writes at most `length` bytes to `count`, and both outlive it.
+        let result = unsafe {
+            libc::getsockopt(
+                stream.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_NWRITE,
+                (&raw mut count).cast(),
+                &raw mut length,
+            )
+        };
+        (result == 0).then(|| usize::try_from(count).unwrap_or(0))
+    }
+    #[cfg(not(any(
+        target_os = "linux",
+        target_os = "freebsd",
+        target_os = "macos",
+        target_os = "ios"
+    )))]
+    {
+        let _ = stream;
+        None
+    }
 }
 
 /// Ends the connection at once with a reset, so that the peer sees an error and no clean end;
@@ -261,8 +291,9 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     };
     // SAFETY: the call reads one `rlimit`. macOS refuses an unlimited number: then the old one stays.
     match check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) }) {
-        Ok(_) => Some(wanted.rlim_cur),
-        Err(_) => Some(limit.rlim_cur),
+        // Signed on FreeBSD, where it is never negative.
+        Ok(_) => Some(wanted.rlim_cur as _),
+        Err(_) => Some(limit.rlim_cur as _),
     }
 }
 

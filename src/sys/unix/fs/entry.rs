@@ -1,9 +1,9 @@
 //! What is in a folder: looked at, opened and made without following a link.
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -174,6 +174,9 @@ impl Dir {
     /// The same in one call, which also sees to it that nobody moves a folder away meanwhile.
     #[cfg(target_os = "linux")]
     fn folder_beneath(&self, path: &[OsString]) -> io::Result<Self> {
+        use std::ffi::CString;
+        use std::os::fd::FromRawFd;
+
         /// `struct open_how` of `linux/openat2.h`.
         #[repr(C)]
         struct OpenHow {
@@ -329,7 +332,7 @@ fn timespec(time: SystemTime) -> io::Result<libc::timespec> {
         }
     };
     Ok(libc::timespec {
-        tv_sec: seconds as libc::time_t,
+        tv_sec: seconds as _,
         tv_nsec: nanos as _,
     })
 }
