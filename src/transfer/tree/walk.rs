@@ -1,9 +1,9 @@
 //! The way through the arguments: sorted, a folder before what is in it and its end behind.
 
-use std::ffi::OsString;
 use std::ops::Range;
 
 use super::*;
+use crate::sys::fs as system;
 use crate::transfer::entry::Time;
 use crate::transfer::name::{DEPTH_MAX, safe_path};
 
@@ -164,8 +164,34 @@ struct Level {
     path: PathBuf,
     name: Vec<u8>,
     mtime: Time,
-    /// The names in it that are still to come, the last one first.
-    names: Vec<OsString>,
+    /// The names in it that are still to come.
+    names: Names,
+}
+
+/// Names in one piece of memory: there may be a million, and each of its own would take twice as much.
+#[derive(Debug, Default)]
+struct Names {
+    bytes: Vec<u8>,
+    /// Where each is, the last one first.
+    places: Vec<Range<usize>>,
+}
+
+impl Names {
+    fn push(&mut self, name: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(name);
+        self.places.push(start..self.bytes.len());
+    }
+
+    fn sort(&mut self) {
+        let bytes = &self.bytes;
+        self.places
+            .sort_unstable_by(|a, b| bytes[b.clone()].cmp(&bytes[a.clone()]));
+    }
+
+    fn pop(&mut self) -> Option<Vec<u8>> {
+        self.places.pop().map(|place| self.bytes[place].to_vec())
+    }
 }
 
 impl Walk {
@@ -219,8 +245,10 @@ impl Walk {
             self.levels.pop();
             return Some(Ok(end));
         };
-        let path = level.path.join(&name);
-        let name = name.into_encoded_bytes();
+        // A name that this system cannot have from its bytes is not sent, but shown.
+        let local = system::file_name(&name)
+            .unwrap_or_else(|| String::from_utf8_lossy(&name).into_owned().into());
+        let path = level.path.join(local);
         let depth = self.levels.len() + 1;
         // The first name is for the receiver to judge: it may have chosen another one.
         let checked = match depth > DEPTH_MAX {
@@ -326,19 +354,19 @@ impl Iterator for Walk {
     }
 }
 
-/// The names in a folder, the last one first; and why they may not be all.
-fn sorted(path: &Path) -> io::Result<(Vec<OsString>, Option<io::Error>)> {
-    let mut names = Vec::new();
+/// The names in a folder; and why they may not be all.
+fn sorted(path: &Path) -> io::Result<(Names, Option<io::Error>)> {
+    let mut names = Names::default();
     let mut failed = None;
     for entry in fs::read_dir(path)? {
         match entry {
-            Ok(entry) => names.push(entry.file_name()),
+            Ok(entry) => names.push(entry.file_name().as_encoded_bytes()),
             Err(error) => {
                 failed = Some(error);
                 break;
             }
         }
     }
-    names.sort_unstable_by(|a, b| b.as_encoded_bytes().cmp(a.as_encoded_bytes()));
+    names.sort();
     Ok((names, failed))
 }
