@@ -154,13 +154,21 @@ mod tests {
             }),
         ];
         #[cfg(target_arch = "x86_64")]
-        if avx2::Unit::detect().is_some() {
-            ways.push(("avx2", |cipher, counter, text| {
-                let unit = avx2::Unit::detect().expect("it was there");
-                unit.apply(&cipher.start, counter, text);
-            }));
-        } else {
-            println!("SKIP chacha20-avx2: this processor has no AVX2");
+        {
+            match avx2::Unit::avx2() {
+                Some(_) => ways.push(("avx2", |cipher, counter, text| {
+                    let unit = avx2::Unit::avx2().expect("it was there");
+                    unit.apply(&cipher.start, counter, text);
+                })),
+                None => println!("SKIP chacha20-avx2: this processor has no AVX2"),
+            }
+            match avx2::Unit::avx512() {
+                Some(_) => ways.push(("avx512", |cipher, counter, text| {
+                    let unit = avx2::Unit::avx512().expect("it was there");
+                    unit.apply(&cipher.start, counter, text);
+                })),
+                None => println!("SKIP chacha20-avx512: this processor or compiler has no AVX-512"),
+            }
         }
         ways
     }

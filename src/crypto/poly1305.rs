@@ -4,9 +4,12 @@
 //! multiplication fit into 128 bits with room for many sums. "Reduced" means x0 < 2^44, x1 < 2^44 + 2^15 and
 //! x2 < 2^42; such a number may still be p or more. Four blocks are taken at once,
 //! ((h + m0) r^4 + m1 r^3 + m2 r^2 + m3 r), which needs one carry, and four chains of products instead of
-//! one long one.
+//! one long one. A processor with AVX2 takes long pieces another way, with the same sum behind them.
 
 use super::ct::wipe;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 
 /// Bytes of a one-time key.
 pub const KEY_SIZE: usize = 32;
@@ -16,6 +19,9 @@ pub const TAG_SIZE: usize = 16;
 const BLOCK_SIZE: usize = 16;
 /// Blocks that are taken at once.
 const BATCH: usize = 4;
+/// Bytes from which on it is worth to ready the vector unit.
+#[cfg(target_arch = "x86_64")]
+const VECTOR_MIN: usize = 256;
 const MASK_44: u64 = (1 << 44) - 1;
 const MASK_42: u64 = (1 << 42) - 1;
 /// 2^128 in the limbs of a whole block: the bit that section 2.5.1 adds behind its last byte.
@@ -105,23 +111,16 @@ impl Poly1305 {
     }
 
     fn whole_blocks(&mut self, blocks: &[u8]) {
-        let [r, r2, r3, r4] = &self.powers;
-        let mut sum = self.sum;
-        let mut batches = blocks.chunks_exact(BATCH * BLOCK_SIZE);
-        for batch in &mut batches {
-            let part = |i: usize| block(&batch[i * BLOCK_SIZE..][..BLOCK_SIZE], BIT_128);
-            let products = [
-                r4.times(plus(sum, part(0))),
-                r3.times(part(1)),
-                r2.times(part(2)),
-                r.times(part(3)),
-            ];
-            sum = carry([0, 1, 2].map(|i| products.iter().map(|product| product[i]).sum()));
+        let mut rest = blocks;
+        #[cfg(target_arch = "x86_64")]
+        if blocks.len() >= VECTOR_MIN {
+            if let Some(unit) = avx2::Unit::detect() {
+                let (steps, left) = blocks.split_at(blocks.len() - blocks.len() % avx2::STEP);
+                self.sum = unit.steps(&self.powers, self.sum, steps);
+                rest = left;
+            }
         }
-        for bytes in batches.remainder().chunks_exact(BLOCK_SIZE) {
-            sum = carry(r.times(plus(sum, block(bytes, BIT_128))));
-        }
-        self.sum = sum;
+        self.sum = portably(&self.powers, self.sum, rest);
     }
 }
 
@@ -137,6 +136,26 @@ impl Drop for Poly1305 {
     }
 }
 
+/// The sum behind whole blocks, on any machine.
+fn portably(powers: &[Factor; BATCH], mut sum: [u64; 3], blocks: &[u8]) -> [u64; 3] {
+    let [r, r2, r3, r4] = powers;
+    let mut batches = blocks.chunks_exact(BATCH * BLOCK_SIZE);
+    for batch in &mut batches {
+        let part = |i: usize| block(&batch[i * BLOCK_SIZE..][..BLOCK_SIZE], BIT_128);
+        let products = [
+            r4.times(plus(sum, part(0))),
+            r3.times(part(1)),
+            r2.times(part(2)),
+            r.times(part(3)),
+        ];
+        sum = carry([0, 1, 2].map(|i| products.iter().map(|product| product[i]).sum()));
+    }
+    for bytes in batches.remainder().chunks_exact(BLOCK_SIZE) {
+        sum = carry(r.times(plus(sum, block(bytes, BIT_128))));
+    }
+    sum
+}
+
 /// A reduced number to multiply with.
 #[derive(Clone, Copy, Default)]
 struct Factor {
@@ -149,6 +168,11 @@ impl Factor {
     fn new(limbs: [u64; 3]) -> Self {
         let twenty = [20 * limbs[1], 20 * limbs[2]];
         Self { limbs, twenty }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn limbs(self) -> [u64; 3] {
+        self.limbs
     }
 
     /// The product, in limbs that are not carried yet. For x < 2^46 in each limb each of them is below
@@ -267,17 +291,30 @@ mod tests {
         ]
     }
 
+    /// A piece shorter than this is taken by the portable way.
+    const SHORT: usize = 15 * BLOCK_SIZE;
+
     #[test]
-    fn four_blocks_at_once_are_the_same_as_one_after_the_other() {
+    fn many_blocks_at_once_are_the_same_as_one_after_the_other() {
+        #[cfg(target_arch = "x86_64")]
+        if avx2::Unit::detect().is_none() {
+            println!("SKIP poly1305-avx2: this processor has no AVX2");
+        }
         for (key, text) in extremes() {
             for length in 0..=text.len() {
                 let text = &text[..length];
-                assert_eq!(
-                    tag(&key, [text]),
-                    tag(&key, text.chunks(BLOCK_SIZE)),
-                    "{length} bytes"
-                );
+                let expected = tag(&key, text.chunks(BLOCK_SIZE));
+                assert_eq!(tag(&key, [text]), expected, "{length} bytes");
+                assert_eq!(tag(&key, text.chunks(SHORT)), expected, "{length} bytes");
             }
+        }
+    }
+
+    #[test]
+    fn a_long_text_of_the_bits_that_carry_furthest_is_the_same_in_pieces() {
+        for (key, text) in extremes() {
+            let text = text[..16 * BLOCK_SIZE].repeat(64);
+            assert_eq!(tag(&key, [&text[..]]), tag(&key, text.chunks(SHORT)));
         }
     }
 

@@ -1,5 +1,5 @@
 //! The kernel of eight lanes for processors with AVX2: compressing is the same code, compiled for wider
-//! vectors; gathering is a transposition, which the compiler does not find by itself.
+//! vectors, and once more for AVX-512; gathering is a transposition, which the compiler does not find by itself.
 
 #![expect(
     unsafe_code,
@@ -18,6 +18,16 @@ pub(super) fn kernel() -> Option<Kernel> {
     is_x86_feature_detected!("avx2").then_some(Kernel { compress, gather })
 }
 
+/// The same with twice as many registers, which it turns in one instruction.
+pub(super) fn kernel_avx512() -> Option<Kernel> {
+    #[cfg(avx512)]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avx512vl") {
+        let compress = compress_avx512;
+        return Some(Kernel { compress, gather });
+    }
+    None
+}
+
 /// Private, and handed out by [`kernel`] only.
 fn compress(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>) {
     // SAFETY: whoever calls this has it from `kernel`, which found AVX2.
@@ -32,9 +42,25 @@ unsafe fn compiled(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>) {
     each_lane(nodes, words, settings);
 }
 
-/// Private, and handed out by [`kernel`] only.
+/// Private, and handed out by [`kernel_avx512`] only.
+#[cfg(avx512)]
+fn compress_avx512(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>) {
+    // SAFETY: whoever calls this has it from `kernel_avx512`, which found both.
+    unsafe { compiled_avx512(nodes, words, settings) }
+}
+
+/// # Safety
+///
+/// The processor has AVX2 and AVX-512VL, of which AVX-512F is a part.
+#[cfg(avx512)]
+#[target_feature(enable = "avx2,avx512vl")]
+unsafe fn compiled_avx512(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>) {
+    each_lane(nodes, words, settings);
+}
+
+/// Private, and handed out by the two above only.
 fn gather(blocks: [&[u8; BLOCK]; LANES], words: &mut Rows<16>) {
-    // SAFETY: whoever calls this has it from `kernel`, which found AVX2.
+    // SAFETY: whoever calls this has it from one of the two, which found AVX2.
     unsafe { transposed(blocks, words) }
 }
 

@@ -26,7 +26,7 @@ pub(super) const PORTABLE: Kernel = Kernel { compress, gather };
 /// The fastest that this machine can run.
 pub(super) fn fastest() -> Kernel {
     #[cfg(target_arch = "x86_64")]
-    if let Some(kernel) = super::avx2::kernel() {
+    if let Some(kernel) = super::avx2::kernel_avx512().or_else(super::avx2::kernel) {
         return kernel;
     }
     PORTABLE

@@ -8,9 +8,12 @@ fn input(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % 251) as u8).collect()
 }
 
-/// The kernel of this machine and the portable one.
-fn kernels() -> [Kernel; 2] {
-    [fastest(), PORTABLE]
+/// Every kernel that this machine can run.
+fn kernels() -> Vec<Kernel> {
+    let mut kernels = vec![fastest(), PORTABLE];
+    #[cfg(target_arch = "x86_64")]
+    kernels.extend(super::avx2::kernel());
+    kernels
 }
 
 fn hash_with(kernel: Kernel, bytes: &[u8]) -> Hash {

@@ -1,4 +1,4 @@
-//! Eight blocks at once, in the 256-bit registers of x86-64.
+//! Eight blocks at once, in the 256-bit registers of x86-64. With AVX-512 it is the same code, compiled once more.
 
 use std::arch::x86_64::*;
 use std::array;
@@ -16,12 +16,30 @@ const REGISTER: usize = 32;
 
 /// Shows that this processor has AVX2: there is no other way to one.
 #[derive(Clone, Copy)]
-pub(super) struct Unit(());
+pub(super) struct Unit {
+    apply: unsafe fn(Unit, &[u32; WORDS], u32, &mut [u8]),
+}
 
 impl Unit {
-    /// The unit, where there is one.
+    /// The faster unit, where there is one.
     pub(super) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Self(()))
+        Self::avx512().or_else(Self::avx2)
+    }
+
+    /// With AVX2 alone.
+    pub(super) fn avx2() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self { apply })
+    }
+
+    /// With twice as many registers, which it turns in one instruction.
+    pub(super) fn avx512() -> Option<Self> {
+        #[cfg(avx512)]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avx512vl") {
+            return Some(Self {
+                apply: apply_avx512,
+            });
+        }
+        None
     }
 
     /// As [`super::ChaCha20::apply`], without its check.
@@ -30,8 +48,8 @@ impl Unit {
         reason = "the processor was asked, the compiler cannot know"
     )]
     pub(super) fn apply(self, start: &[u32; WORDS], counter: u32, text: &mut [u8]) {
-        // SAFETY: a unit shows that the processor has the one feature that the function needs.
-        unsafe { apply(self, start, counter, text) }
+        // SAFETY: whoever made the unit has found the features that its function needs.
+        unsafe { (self.apply)(self, start, counter, text) }
     }
 }
 
@@ -40,7 +58,22 @@ impl Unit {
 /// The processor must have AVX2.
 #[expect(unsafe_code, reason = "compiled for a processor that may not be there")]
 #[target_feature(enable = "avx2")]
-unsafe fn apply(unit: Unit, start: &[u32; WORDS], mut counter: u32, text: &mut [u8]) {
+unsafe fn apply(unit: Unit, start: &[u32; WORDS], counter: u32, text: &mut [u8]) {
+    apply_strides(unit, start, counter, text);
+}
+
+/// # Safety
+///
+/// The processor must have AVX2 and AVX-512VL, of which AVX-512F is a part.
+#[cfg(avx512)]
+#[expect(unsafe_code, reason = "compiled for a processor that may not be there")]
+#[target_feature(enable = "avx2,avx512vl")]
+unsafe fn apply_avx512(unit: Unit, start: &[u32; WORDS], counter: u32, text: &mut [u8]) {
+    apply_strides(unit, start, counter, text);
+}
+
+#[inline(always)]
+fn apply_strides(unit: Unit, start: &[u32; WORDS], mut counter: u32, text: &mut [u8]) {
     let mut strides = text.chunks_exact_mut(STRIDE);
     for stride in &mut strides {
         apply_stride(unit, start, counter, stride);
