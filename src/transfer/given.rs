@@ -1,4 +1,62 @@
 //! Bytes that are no files: what the caller's own reader gives, and what its own writer takes.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::ops::ControlFlow;
+//! use std::sync::mpsc;
+//! use std::thread;
+//!
+//! use p2pxfer::client::{Argument, Cancel, Endpoint, Options, Wait, receive, send};
+//! use p2pxfer::relay::{Config, Relay};
+//! use p2pxfer::transfer::{Input, Output, Place, Target, UserId};
+//!
+//! /// Hands on what it gets.
+//! struct Tee(mpsc::Sender<Vec<u8>>);
+//!
+//! impl Write for Tee {
+//!     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+//!         self.0.send(bytes.to_vec()).map_err(std::io::Error::other)?;
+//!         Ok(bytes.len())
+//!     }
+//!     fn flush(&mut self) -> std::io::Result<()> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config {
+//!     bind: Some([127, 0, 0, 1].into()),
+//!     ..Config::default()
+//! };
+//! let relay = Relay::bind(0, config)?;
+//! let (port, control) = (relay.local_addr()?.port(), relay.control());
+//! let relay = thread::spawn(move || relay.run(&|_| ()));
+//! let mut endpoint = Endpoint::new(UserId::new(b"alice")?, "127.0.0.1".parse()?, port);
+//! endpoint.wait = Wait::Forever;
+//!
+//! let (tee, came) = mpsc::channel();
+//! let place = Place {
+//!     target: Target::Output(Output::new(Tee(tee))),
+//!     overwrite: false,
+//! };
+//! let there = endpoint.clone();
+//! let receiver = thread::spawn(move || {
+//!     let go_on = &mut |_: p2pxfer::transfer::Event<'_>| ControlFlow::Continue(());
+//!     receive(&there, &Options::default(), &place, &Cancel::new(), go_on)
+//! });
+//! // Anything that can be read; `Argument::Bytes` is for what is in memory as a whole.
+//! let input = Input::new(std::io::repeat(b'x').take(1_000_000));
+//! let arguments = [Argument::Stream("x.txt".into(), input)];
+//! let go_on = &mut |_: p2pxfer::transfer::Event<'_>| ControlFlow::Continue(());
+//! send(&endpoint, &Options::default(), &arguments, &Cancel::new(), go_on)?;
+//! receiver.join().unwrap()?;
+//! assert_eq!(came.into_iter().flatten().collect::<Vec<u8>>(), [b'x'; 1_000_000]);
+//!
+//! control.end();
+//! relay.join().unwrap()?;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fmt;
 use std::io::{self, Read, Write};

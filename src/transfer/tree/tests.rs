@@ -357,3 +357,41 @@ fn more_arguments_than_an_offer_holds_are_refused_before_anybody_is_called() {
     let error = Sources::open(texts(65_537)).unwrap_err().to_string();
     assert!(error.contains("65536 arguments go at once"), "{error}");
 }
+
+#[test]
+fn bytes_in_memory_are_a_file_and_a_reader_is_a_stream_that_is_read_once() {
+    let input = Input::new(&b"abc"[..]);
+    let arguments = vec![
+        Argument::Bytes("bytes".into(), b"hello"[..].into()),
+        Argument::Stream("stream".into(), input.clone()),
+    ];
+    let mut sources = Sources::open(arguments).unwrap();
+    assert_eq!(sources.single(), None);
+    let kinds = [EntryKind::File, EntryKind::Stream];
+    for (item, kind) in sources.items().iter().zip(kinds) {
+        assert_eq!((item.kind, item.files), (kind, 1));
+    }
+    for (size, text) in [(Some(5), &b"hello"[..]), (None, b"abc")] {
+        let found = sources.next_entry().unwrap().unwrap();
+        assert_eq!(found.entry.size, size);
+        let mut reader = found.open().unwrap();
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 2];
+        loop {
+            match reader.read(&mut buffer).unwrap() {
+                0 => break,
+                count => bytes.extend_from_slice(&buffer[..count]),
+            }
+        }
+        assert_eq!(bytes, text);
+        assert_eq!(
+            reader.finish().unwrap(),
+            (text.len() as u64, blake3::hash(text))
+        );
+    }
+    let again = Sources::open(vec![Argument::Stream("stream".into(), input)]);
+    assert!(again.unwrap_err().to_string().contains("was read before"));
+    for name in ["", "..", "a/b", "a\nb"] {
+        assert!(Sources::open(vec![Argument::Bytes(name.into(), b""[..].into())]).is_err());
+    }
+}
