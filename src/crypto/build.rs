@@ -1,4 +1,5 @@
-//! Tells the crate whether its compiler can use AVX-512: Rust can from 1.89 on, and older ones are to do too.
+//! No module, but the build script: tells `crypto` whether its compiler can use AVX-512. Rust can from 1.89 on,
+//! and older ones are to do too.
 
 use std::env;
 use std::process::Command;
@@ -6,7 +7,7 @@ use std::process::Command;
 const AVX512_SINCE: u32 = 89;
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/crypto/build.rs");
     println!("cargo:rustc-check-cfg=cfg(avx512)");
     let target = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     if target == "x86_64" && minor().is_some_and(|minor| minor >= AVX512_SINCE) {
