@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use p2pxfer::transfer::handshake::{ENTROPY, Responder, Step};
+use p2pxfer::transfer::tree::UNACKNOWLEDGED;
 use p2pxfer::transfer::{Kind, Secret, UserId};
 
 use super::common::{DEADLINE, Relay, hello, on_every_backend, read, read_to_end, wait_until};
@@ -24,6 +25,7 @@ on_every_backend! {
     a_receiver_that_lost_only_the_last_word_is_done
     a_receiver_that_does_not_know_that_it_has_all_is_told
     a_cut_while_standard_input_is_idle_is_mended_without_its_next_byte
+    a_stream_of_which_no_acknowledgement_came_goes_on_after_a_cut
     a_long_hash_ends_with_the_job_and_with_the_line
     another_sender_in_the_window_is_a_new_offer
     an_impostor_in_the_window_does_not_end_the_sender
@@ -174,6 +176,44 @@ fn a_cut_while_standard_input_is_idle_is_mended_without_its_next_byte(backend: &
     assert_well(sender);
     assert_well(receiver);
     assert!(fs::read(wanted).unwrap() == sent);
+}
+
+/// All that the sender may keep has come, and the sender has heard nothing of that when it is cut.
+fn a_stream_of_which_no_acknowledgement_came_goes_on_after_a_cut(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let to = TempDir::new();
+    let sent = content(10_000_000, 7);
+    let (wanted, cut) = (1 + 19 + 96 + NOP + NOP + 48, AtomicBool::new(false));
+    let lie = move |way: Way, offset: u64, bytes: &mut Vec<u8>| {
+        match way {
+            _ if cut.load(Ordering::Relaxed) => return true,
+            Way::Down => {
+                bytes.truncate(wanted.saturating_sub(offset).min(bytes.len() as u64) as usize);
+            }
+            // It says that it is still there, and so has nothing else to say.
+            Way::Up if offset > UNACKNOWLEDGED && bytes.len() as u64 == NOP => {
+                return cut.swap(true, Ordering::Relaxed);
+            }
+            Way::Up => {}
+        }
+        true
+    };
+    let wire = Wire::lying(relay.address, Box::new(lie));
+    let receiver = receive(&relay, relay.address, to.path(), &["-q"]);
+    let mut sender = program("send_r", &[], wire.address, &["-q", "--stdin=stream"]);
+    sender.stdin(Stdio::piped());
+    let mut sender = start(sender);
+    let mut input = sender.stdin.take().unwrap();
+    thread::scope(|scope| {
+        let sent = &sent;
+        scope.spawn(move || {
+            // It ends early when the sender does.
+            let _ = input.write_all(sent);
+        });
+        assert_well(sender);
+    });
+    assert_well(receiver);
+    assert!(fs::read(to.path().join("stream")).unwrap() == sent);
 }
 
 /// Two sparse files of the same size and time, too long to be hashed while a test waits.

@@ -249,6 +249,12 @@ impl Producer<'_> {
     ) -> Result<(), Stopped> {
         self.begin(&found.entry, offset, restarted)?;
         let mut reached = offset;
+        if found.entry.kind == EntryKind::Stream {
+            // The receiver proved that it has what is in front of there, and does not say so again: all that
+            // may be kept may be that.
+            let mut state = self.shared.lock();
+            state.acknowledged = state.acknowledged.max(offset);
+        }
         // Weak, for the stream is among what is shared.
         let shared = Arc::downgrade(self.shared);
         reader.wake_by(Arc::new(move || {
