@@ -24,7 +24,8 @@ pub(super) const TABLE: &str = "  0  done: the receiver has all of it under its 
   4  connection lost, or the relay cannot be reached or refused us
   5  the receiver refused it
   6  the checksum differed, or the receiver could not keep the file
-  7  a local file: missing, empty, too large, not permitted
+  7  a file of the sender's: missing, empty, too large, not permitted; a place of the
+     receiver's that cannot be written to
   8  the peer broke the protocol
   9  the sender's file name is not safe to use
  11  the secrets differ, or only one side has one
