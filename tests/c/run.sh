@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 
 : "${DIST:=$PWD/target/dist}" "${CC:=cc}" "${CXX:=c++}" "${RUSTC:=rustc}"
-patience=120 # seconds that a program may take, under valgrind too
+patience=300 # seconds that a program may take, under valgrind and on a busy machine too
 host=127.0.0.1
 warnings=(-Wall -Wextra -pedantic -Werror)
 tests=(version arguments status files version2 content stream sealed relay cancel busy signals)
