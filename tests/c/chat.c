@@ -1,5 +1,6 @@
 /* Says what is typed to the other side, and shows what that says, over a stream that a secret seals:
- * chat listen|dial SECRET USERID HOST PORT */
+ * chat listen|dial SECRET USERID HOST PORT
+ * Writing blocks: a program whose two sides both pour writes in a thread of its own. */
 #include <p2pxfer.h>
 #include <poll.h>
 #include <stdio.h>
@@ -31,13 +32,13 @@ static int heard(p2pxfer_stream *stream)
 static int talk(p2pxfer_stream *stream)
 {
     struct pollfd ends[2];
-    int went = 1;
+    int typing = 1, hearing = 1;
 
     ends[0].fd = STDIN_FILENO;
     ends[0].events = ends[1].events = POLLIN;
     if (p2pxfer_stream_socket(stream, &ends[1].fd) != P2PXFER_OK)
         return 1;
-    while (went > 0) {
+    while (typing || hearing) {
         ends[0].revents = ends[1].revents = 0;
         /* What is opened already is not in the socket any more. */
         if (p2pxfer_stream_pending(stream) > 0)
@@ -48,13 +49,22 @@ static int talk(p2pxfer_stream *stream)
             const int more = typed(stream);
             if (more < 0)
                 return 1;
-            if (more == 0)
+            if (more == 0) {
                 ends[0].fd = -1; /* the other side may have more to say */
+                typing = 0;
+            }
         }
-        if (ends[1].revents != 0)
-            went = heard(stream);
+        if (ends[1].revents != 0) {
+            const int more = heard(stream);
+            if (more < 0)
+                return 1;
+            if (more == 0) {
+                ends[1].fd = -1; /* and so may this one */
+                hearing = 0;
+            }
+        }
     }
-    return went != 0;
+    return 0;
 }
 
 int main(int argc, char **argv)

@@ -198,7 +198,7 @@ clicked() {
     (echo; sleep 1) | timeout $patience "$1" "$file" nobody-$((turn += 1)) $host "$port" || status=$?
     [ $status -eq 10 ]
 }
-head -c 3000000 /dev/urandom >"$file.2"
+head -c 20000 /dev/urandom >"$file.2"
 check "chat" chat "$work/chat" "$work/chat-static"
 check "embedded" embedded "$work/embedded"
 check "polling" cross p "$DIST/bin/recv_r" -o {} - "${at[@]}" -- "$work/polling" "$file" "${at[@]}"
