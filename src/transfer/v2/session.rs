@@ -96,10 +96,21 @@ pub(super) fn read_records(
     at_once: usize,
     take: &mut dyn FnMut(Batch) -> Option<Vec<u8>>,
 ) -> Result<(), Error> {
+    read_by(&Instant::now, stream, opener, at_once, take)
+}
+
+/// As [`read_records`], by this clock.
+fn read_by(
+    now: &dyn Fn() -> Instant,
+    stream: &dyn Stream,
+    opener: &mut Opener,
+    at_once: usize,
+    take: &mut dyn FnMut(Batch) -> Option<Vec<u8>>,
+) -> Result<(), Error> {
     let size = RECORD_MAX + at_once;
     let mut bytes = vec![0; size];
     let mut filled = 0;
-    let mut heard = Instant::now();
+    let mut heard = now();
     loop {
         // A record that is not whole never fills the buffer.
         let count = stream.read(&mut bytes[filled..]).map_err(Error::Lost)?;
@@ -118,13 +129,12 @@ pub(super) fn read_records(
             start += used;
         }
         if records.is_empty() {
-            if heard.elapsed() > RECORD_TIME {
+            if now().duration_since(heard) > RECORD_TIME {
                 let message = format!("no whole record for {} s", RECORD_TIME.as_secs());
                 return Err(Error::Lost(io::Error::new(ErrorKind::TimedOut, message)));
             }
             continue;
         }
-        heard = Instant::now();
         let rest = start..filled;
         let batch = |bytes| Batch { bytes, records };
         filled = rest.len();
@@ -136,6 +146,8 @@ pub(super) fn read_records(
         bytes = next;
         bytes.resize(size, 0);
         bytes[..left.len()].copy_from_slice(&left);
+        // Not before: a disk may have been waited for.
+        heard = now();
     }
 }
 
@@ -199,4 +211,71 @@ pub(super) fn words(error: &Error) -> String {
 /// How long until something has to be said, when so much time has passed since the last word.
 pub(super) fn until_nop(passed: Duration) -> Duration {
     super::NOP_AFTER.saturating_sub(passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::crypto::aead::KEY_SIZE;
+    use crate::crypto::ct::Secret;
+
+    /// Gives a byte at a time, then the end.
+    struct Dripping(Mutex<std::vec::IntoIter<u8>>);
+
+    impl Stream for Dripping {
+        fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+            let byte = self.0.lock().unwrap().next();
+            buffer[..usize::from(byte.is_some())].fill(byte.unwrap_or_default());
+            Ok(byte.is_some().into())
+        }
+
+        fn write_all(&self, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn settle(&self) -> bool {
+            true
+        }
+
+        fn finish(&self) {}
+
+        fn shutdown(&self) {}
+    }
+
+    /// How reading two records of 20 bytes ends, when each byte and each batch take so long.
+    fn read(byte: Duration, batch: Duration) -> (usize, Error) {
+        let key = Secret::new([7; KEY_SIZE]);
+        let mut bytes = Vec::new();
+        for _ in 0..2 {
+            frame(&mut bytes, |out| FromSender::Nop.encode(out));
+        }
+        Sealer::new(&key).seal(&mut bytes);
+        assert_eq!(bytes.len(), 2 * 20);
+        let stream = Dripping(Mutex::new(bytes.into_iter()));
+        let (start, passed) = (Instant::now(), Cell::new(Duration::ZERO));
+        let now = || {
+            passed.set(passed.get() + byte);
+            start + passed.get()
+        };
+        let mut batches = 0;
+        let ended = read_by(&now, &stream, &mut Opener::new(&key), 0, &mut |_| {
+            batches += 1;
+            passed.set(passed.get() + batch);
+            Some(Vec::new())
+        });
+        (batches, ended.unwrap_err())
+    }
+
+    #[test]
+    fn a_record_has_to_be_whole_in_time_and_waiting_for_the_disk_does_not_count() {
+        let (batches, error) = read(Duration::from_secs(1), 10 * RECORD_TIME);
+        assert!(matches!(error, Error::Truncated), "{error:?}");
+        assert_eq!(batches, 2);
+        let (batches, error) = read(Duration::from_secs(2), Duration::ZERO);
+        assert!(matches!(&error, Error::Lost(why) if why.kind() == ErrorKind::TimedOut));
+        assert_eq!(batches, 0);
+    }
 }
