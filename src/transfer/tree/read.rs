@@ -174,12 +174,13 @@ impl Reader {
         Ok(count)
     }
 
-    /// How many bytes may be read before more of a stream must be acknowledged; `u64::MAX` of a file.
-    /// [`Reader::read`] must not be called while it is 0.
+    /// How many bytes may be read: of a stream before more must be acknowledged, else until the end.
+    /// [`Reader::read`] must not be called of a stream while it is 0.
     pub fn room(&self) -> u64 {
         match &self.inner {
             Inner::Stream(stream) => stream.room(self.position),
-            _ => u64::MAX,
+            Inner::Memory(_, bytes) => (bytes.len() as u64).saturating_sub(self.position),
+            Inner::File { announced, .. } => announced.size.saturating_sub(self.position),
         }
     }
 

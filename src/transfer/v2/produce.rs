@@ -18,7 +18,7 @@ use crate::transfer::tree::{Found, GiveUp, GiveUpReason, Reader, SkipReason, Ski
 use crate::wire::v2::{self, BODY_MAX, DATA, FromSender};
 
 /// Most news that wait for the observer.
-const NEWS: usize = 4096;
+pub(super) const NEWS: usize = 4096;
 
 /// The connection that the frames were for is gone, or all is over.
 struct Gone;
@@ -305,7 +305,8 @@ impl Producer<'_> {
             again,
             restarted,
         });
-        self.shared.notify();
+        // It is told with the frames that follow: a thread that is woken for each of many small files does
+        // little else.
         Ok(())
     }
 
@@ -317,6 +318,9 @@ impl Producer<'_> {
         reached: &mut u64,
     ) -> Result<bool, Stopped> {
         let most = usize::try_from(reader.room()).map_or(BODY_MAX, |room| room.min(BODY_MAX));
+        if most == 0 {
+            return Ok(false);
+        }
         let start = self.frames.bytes.len();
         let count = try_frame(&mut self.frames.bytes, |out| {
             out.push(DATA);

@@ -123,7 +123,9 @@ impl Inbox {
         }
         state.queued += batch.size();
         state.batches.push_back(batch);
-        self.filled.notify_all();
+        if state.batches.len() == 1 {
+            self.filled.notify_all();
+        }
         Some(state.spare.pop().unwrap_or_default())
     }
 
@@ -138,8 +140,11 @@ impl Inbox {
                 return Ok(Next::Settled(settled));
             }
             if let Some(batch) = state.batches.pop_front() {
+                let was_full = state.queued >= QUEUE;
                 state.queued -= batch.size();
-                self.emptied.notify_all();
+                if was_full {
+                    self.emptied.notify_all();
+                }
                 return Ok(Next::Batch(batch));
             }
             if let Some(end) = state.end.take() {
@@ -225,8 +230,12 @@ impl Receiving {
         let mut tree = Tree::open(
             place,
             Box::new(move |outcome| {
-                settled.lock().settled.push_back(outcome);
-                settled.filled.notify_all();
+                let mut state = settled.lock();
+                state.settled.push_back(outcome);
+                // Who waits has found nothing there.
+                if state.settled.len() == 1 {
+                    settled.filled.notify_all();
+                }
             }),
         )?;
         tree.ask(Box::new(move || asked.goes_on()));

@@ -6,9 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::produce::produce;
+use super::produce::{NEWS, produce};
 use super::sender::{Heard, Sender};
-use super::session::{self, Ended, Stream, read_records};
+use super::session::{self, Batch, Ended, Stream, read_records};
 use super::{BATCH, Broken};
 use crate::crypto::blake3::Hash;
 use crate::transfer::channel::{Channel, Opener, Sealer, frame};
@@ -409,7 +409,10 @@ impl Sending {
                 };
             }
             if let Some(news) = state.news.pop_front() {
-                self.shared.due.notify_all();
+                // Only then does the other thread wait for this.
+                if state.news.len() + 1 == NEWS {
+                    self.shared.due.notify_all();
+                }
                 return Ok(Some(Next::News(news)));
             }
             if state.end.is_some() {
@@ -548,37 +551,43 @@ impl Drop for Sending {
 fn hear(shared: &Shared, stream: &dyn Stream, opener: &mut Opener) -> Result<(), Error> {
     let mut result = Ok(());
     read_records(stream, opener, 0, &mut |batch| {
-        for plain in batch.iter() {
-            let mut state = shared.lock();
-            if state.end.is_some() {
-                return None;
-            }
-            let over = match FromReceiver::decode(plain) {
-                Ok(record) => state
-                    .hear(record)
-                    .map_err(|Broken(rule)| Error::Broken(rule)),
-                Err(error) => Err(Error::Record(error)),
-            };
-            shared.changed.notify_all();
-            shared.due.notify_all();
-            match over {
-                Ok(None) => {}
-                Ok(Some(end)) => {
-                    result = end;
-                    return None;
-                }
-                Err(error) => {
-                    result = Err(error);
-                    return None;
-                }
+        let over = shared.lock().hear_all(&batch);
+        // Once for all of them: each costs a call into the system.
+        shared.changed.notify_all();
+        shared.due.notify_all();
+        match over {
+            None => Some(batch.into_bytes()),
+            Some(end) => {
+                result = end;
+                None
             }
         }
-        Some(batch.into_bytes())
     })?;
     result
 }
 
 impl State {
+    /// Takes records up to the end, if it is among them.
+    fn hear_all(&mut self, batch: &Batch) -> Option<Result<(), Error>> {
+        if self.end.is_some() {
+            return Some(Ok(()));
+        }
+        for plain in batch.iter() {
+            let heard = match FromReceiver::decode(plain) {
+                Ok(record) => self
+                    .hear(record)
+                    .map_err(|Broken(rule)| Error::Broken(rule)),
+                Err(error) => Err(Error::Record(error)),
+            };
+            match heard {
+                Ok(None) => {}
+                Ok(Some(end)) => return Some(end),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        None
+    }
+
     /// Takes a record: the end, if it is one.
     fn hear(&mut self, record: FromReceiver<'_>) -> Result<Option<Result<(), Error>>, Broken> {
         match self.machine.handle(record)? {
