@@ -3,6 +3,7 @@
 //! Everything here is used by every test binary that includes this file; what only some use stands
 //! in a file of its own beside it.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -35,6 +36,8 @@ pub(crate) struct Relay {
     pub(crate) child: Child,
     /// What it has written after its first line.
     pub(crate) log: Log,
+    /// Where its connections came from.
+    known: Mutex<HashSet<SocketAddr>>,
 }
 
 /// The lines that a process writes, as they come.
@@ -92,6 +95,7 @@ impl Relay {
             address,
             child,
             log: Log::of(stderr),
+            known: Mutex::default(),
         }
     }
 
@@ -107,9 +111,17 @@ impl Relay {
         })
     }
 
-    /// A connection that has said nothing yet.
+    /// A connection that has said nothing yet, from an address that stands in no line of the log: a port that
+    /// an earlier one had comes again after a second.
     pub(crate) fn connect(&self) -> TcpStream {
-        connect(self.address)
+        loop {
+            let stream = connect(self.address);
+            let ours = stream.local_addr().expect("a connection has an address");
+            let mut known = self.known.lock().expect("nobody panics with it");
+            if known.insert(ours) {
+                return stream;
+            }
+        }
     }
 
     /// Waits until the relay has said that this connection waits.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use p2pxfer::transfer::{Decision, EntryKind, Item, Output, Place, Target, Tree};
+
 use crate::sender::{GROUP, bytes, check, file, place, send};
 use crate::temp::TempDir;
 
@@ -216,4 +218,32 @@ fn a_file_with_the_longest_name_is_resumed_too_and_apart_from_its_like() {
     assert_eq!(outcome.wanted[&0] as usize, 2 * GROUP);
     assert_eq!(outcome.wanted[&1] as usize, 2 * GROUP);
     check(temp.path(), &[a, b]);
+}
+
+#[test]
+fn what_one_sender_has_written_to_a_writer_is_not_followed_by_what_another_sends() {
+    let place = Place {
+        target: Target::Output(Output::new(Vec::new())),
+        overwrite: false,
+    };
+    let mut tree = Tree::open(&place, Box::new(|_| ())).unwrap();
+    let sent = file("a", bytes(1, 10));
+    let item = |kind| Item {
+        kind,
+        name: b"a".to_vec(),
+        files: 1,
+        bytes: Some(10),
+        complete: true,
+    };
+    assert!(tree.offer([1; 16], &[item(EntryKind::Text)]).is_err());
+    // Nothing has come of the first one.
+    tree.offer([2; 16], &[item(EntryKind::File)]).unwrap();
+    tree.offer([3; 16], &[item(EntryKind::File)]).unwrap();
+    assert!(matches!(tree.entry(&sent.entry), Decision::Want { .. }));
+    tree.begin(0, 0).unwrap();
+    tree.write(&sent.bytes[..5]).unwrap();
+    tree.interrupt();
+    tree.offer([3; 16], &[item(EntryKind::File)]).unwrap();
+    let error = tree.offer([4; 16], &[item(EntryKind::File)]).unwrap_err();
+    assert!(error.to_string().contains("stays written"), "{error}");
 }

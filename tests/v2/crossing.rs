@@ -1,11 +1,14 @@
 //! What crosses, and how it is there afterwards.
 
 use std::fs::{self, File};
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
-use p2pxfer::client::{Argument, Report};
-use p2pxfer::transfer::{Error, Kind};
+use p2pxfer::client::{self, Argument, Report};
+use p2pxfer::transfer::{Error, Event, Input, Kind};
 
 use super::common::{Relay, on_every_backend};
 use super::pair::{Side, both, folder, path};
@@ -22,6 +25,8 @@ on_every_backend! {
     a_name_that_is_taken_is_kept_and_the_new_file_gets_another
     wrong_secrets_are_told_to_both_and_nothing_is_left
     an_offer_that_is_declined_is_told_to_both
+    streams_cross_one_after_the_other
+    what_panics_in_the_callers_code_comes_out_and_leaves_nobody_waiting
 }
 
 /// Sends into `to` without a secret; both reports.
@@ -199,4 +204,78 @@ fn an_offer_that_is_declined_is_told_to_both(backend: &str) {
     assert_eq!(sent.unwrap_err().kind(), Kind::Refused);
     assert!(matches!(received.unwrap_err(), Error::Declined));
     assert!(names(to.path()).is_empty());
+}
+
+fn streams_cross_one_after_the_other(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let to = TempDir::new();
+    let contents = [content(20_000_000, 1), content(20_000_000, 2)];
+    let streams: Vec<_> = ["one", "two"]
+        .into_iter()
+        .zip(&contents)
+        .map(|(name, content)| {
+            let input = Input::new(io::Cursor::new(content.clone()));
+            Argument::Stream(name.into(), input)
+        })
+        .collect();
+    cross(&relay, &streams, to.path());
+    for (name, content) in ["one", "two"].into_iter().zip(&contents) {
+        assert!(
+            fs::read(to.path().join(name)).unwrap() == *content,
+            "{name}"
+        );
+    }
+}
+
+/// Panics in the caller's own reader.
+struct Panics;
+
+impl Read for Panics {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        panic!("planted: the reader")
+    }
+}
+
+fn what_panics_in_the_callers_code_comes_out_and_leaves_nobody_waiting(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let (from, to) = (TempDir::new(), TempDir::new());
+    fs::write(from.path().join("a"), content(3_000_000, 1)).unwrap();
+    let arguments = [path(from.path().join("a"))];
+    let panic = |event: &Event<'_>| {
+        assert!(!matches!(event, Event::Started { .. }), "planted: an event");
+        std::ops::ControlFlow::Continue(())
+    };
+    for sends in [true, false] {
+        let (sender, receiver) = (Side::new(relay.address, ""), Side::new(relay.address, ""));
+        let place = folder(to.path());
+        thread::scope(|scope| {
+            let receiving = scope.spawn(|| match sends {
+                true => receiver.receive(&place).map(drop),
+                false => {
+                    let (at, cancel) = (&receiver.endpoint, &receiver.cancel);
+                    let observer = &mut |event: Event<'_>| panic(&event);
+                    client::receive(at, &receiver.options, &place, cancel, observer).map(drop)
+                }
+            });
+            let mut sender = sender;
+            sender.endpoint.wait = client::Wait::For(Duration::from_secs(30));
+            let sent = catch_unwind(AssertUnwindSafe(|| match sends {
+                false => sender.send(&arguments).map(drop),
+                true => {
+                    let (at, cancel) = (&sender.endpoint, &sender.cancel);
+                    let observer = &mut |event: Event<'_>| panic(&event);
+                    client::send(at, &sender.options, &arguments, cancel, observer).map(drop)
+                }
+            }));
+            let received = receiving.join();
+            assert_eq!(sent.is_err(), sends);
+            assert_eq!(received.is_err(), !sends);
+            // Whichever of the two did not panic.
+            assert!(sent.or(received).expect("one of them").is_err());
+        });
+    }
+    let (sender, receiver) = (Side::new(relay.address, ""), Side::new(relay.address, ""));
+    let stream = Argument::Stream("s".into(), Input::new(Panics));
+    let (sent, _) = both(&sender, &[stream], &receiver, &folder(to.path()));
+    assert_eq!(sent.expect("it ends").skipped, 1);
 }

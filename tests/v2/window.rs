@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use p2pxfer::transfer::handshake::{ENTROPY, Responder, Step};
 use p2pxfer::transfer::tree::UNACKNOWLEDGED;
-use p2pxfer::transfer::{Kind, Secret, UserId};
+use p2pxfer::transfer::{Error, Kind, Secret, UserId};
 
 use super::common::{DEADLINE, Relay, hello, on_every_backend, read, read_to_end, wait_until};
 use super::kill::{assert_well, program, receive, start};
@@ -244,7 +244,8 @@ fn a_long_hash_ends_with_the_job_and_with_the_line(backend: &str) {
         receiver.endpoint.idle_timeout = Some(Duration::from_secs(2));
         let (sent, received) = thread::scope(|scope| {
             scope.spawn(|| {
-                let words = 1 + 19 + 96 + 4 * NOP;
+                // More than what may wait to be taken.
+                let words = 1 + 19 + 96 + 8 * NOP;
                 assert!(wire.wait_moved(Way::Down, words));
                 match ends {
                     "receiver" => drop(receiver.cancel.cancel()),
@@ -258,7 +259,10 @@ fn a_long_hash_ends_with_the_job_and_with_the_line(backend: &str) {
         let (sent, received) = (sent.unwrap_err(), received.unwrap_err());
         match ends {
             "receiver" => assert_eq!(received.kind(), Kind::Cancelled),
-            "sender" => assert_eq!(sent.kind(), Kind::Cancelled),
+            "sender" => {
+                assert_eq!(sent.kind(), Kind::Cancelled);
+                assert!(matches!(received, Error::EndedByPeer { .. }), "{received}");
+            }
             _ => {}
         }
         assert_eq!(heard(&receiver, "Skipped"), 0, "{ends}");

@@ -52,6 +52,8 @@ pub struct Tree {
     folders: Vec<(Vec<OsString>, Arc<Folder>)>,
     remembered: Arc<Mutex<Remembered>>,
     goes_on: Box<dyn Fn() -> bool + Send>,
+    /// Bytes of a file go where nothing can be taken back.
+    poured: bool,
 }
 
 /// Indexes and hashes of what was settled, the last one first.
@@ -234,6 +236,7 @@ impl Tree {
             folders: Vec::new(),
             remembered,
             goes_on: Box::new(|| true),
+            poured: false,
         })
     }
 
@@ -247,18 +250,29 @@ impl Tree {
     /// again means that it goes on, another one that indexes begin anew.
     ///
     /// # Errors
-    /// [`Error::File`] when the place takes one file only and this is more.
+    /// [`Error::File`] when the place takes one file only and this is none or more, or another one begun
+    /// before.
     pub fn offer(&mut self, run: [u8; 16], items: &[Item]) -> Result<(), Error> {
+        let refused = |path: &Path, why| Err(Error::file(path, io::Error::other(why)));
         if self.run != Some(run) {
+            if self.poured {
+                return refused(
+                    &self.place(),
+                    "has what another sender sent, which stays written: receive once more",
+                );
+            }
             self.interrupt();
             self.kept.take().into_iter().for_each(Incoming::leave);
             self.lock_remembered().clear();
             self.run = Some(run);
         }
         let things = || items.iter().filter(|item| item.kind != EntryKind::Text);
-        let refused = |path: &Path, why| Err(Error::file(path, io::Error::other(why)));
         let only_files = things().all(|item| item.kind != EntryKind::Folder);
         match &self.target {
+            TreeTarget::Output(_) if things().count() == 0 => refused(
+                &self.place(),
+                "takes one file, and none is offered: receive into a folder",
+            ),
             TreeTarget::Stdout | TreeTarget::Output(_) | TreeTarget::Existing(_)
                 if things().count() > 1 || !only_files =>
             {

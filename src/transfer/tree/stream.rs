@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -163,7 +164,9 @@ impl Shared {
         let mut buffer = vec![0; CHUNK];
         while let Some(room) = self.await_room() {
             let most = buffer.len().min(room);
-            let end = match input.read(&mut buffer[..most]) {
+            // It is the caller's: whoever waits for it has to learn of its end.
+            let read = catch_unwind(AssertUnwindSafe(|| input.read(&mut buffer[..most])));
+            let end = match read.unwrap_or_else(|_| Err(io::Error::other("its reader panicked"))) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => Some(Err(error)),
                 Ok(0) => Some(Ok(())),

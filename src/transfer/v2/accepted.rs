@@ -13,7 +13,7 @@ const MORE_BYTES: u64 = 16 << 20;
 /// Folders are not counted in an offer: so many for each file, for that is the depth of a path...
 const FOLDERS: u64 = crate::wire::v2::DEPTH_MAX as u64;
 /// ... and so many more that are empty.
-const MORE_FOLDERS: u64 = 10_000;
+const MORE_FOLDERS: u64 = 1_000_000;
 
 /// How much of each item of an offer may still come.
 #[derive(Debug, Default)]
@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn taken(accepted: &mut Accepted, entry: &Entry) -> u64 {
-        (0..100_000).take_while(|_| accepted.take(entry)).count() as u64
+        (0..2_000_000).take_while(|_| accepted.take(entry)).count() as u64
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
         assert!(folder.take(&entry(EntryKind::File, u64::MAX - 1)));
         assert_eq!(
             taken(&mut folder, &entry(EntryKind::File, 1 << 60)),
-            100_000
+            2_000_000
         );
     }
 }

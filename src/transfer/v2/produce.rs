@@ -253,7 +253,7 @@ impl Producer<'_> {
             // The receiver proved that it has what is in front of there, and does not say so again: all that
             // may be kept may be that.
             let mut state = self.shared.lock();
-            state.acknowledged = state.acknowledged.max(offset);
+            state.acknowledged = (found.entry.index, offset);
         }
         // Weak, for the stream is among what is shared.
         let shared = Arc::downgrade(self.shared);
@@ -281,7 +281,7 @@ impl Producer<'_> {
                 return Err(Stopped::Gone);
             }
             self.hand_over(&mut state);
-            reader.acknowledge(state.acknowledged);
+            reader.acknowledge(state.acknowledged.1);
             if reader.room() > 0 && reader.is_ready() && state.queued < QUEUE {
                 return Ok(());
             }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::accepted::Accepted;
 use super::receiver::{Heard, Receiver};
-use super::session::{self, Batch, Ended, Stream, read_records};
+use super::session::{self, Batch, Ended, Finally, Stream, read_records};
 use super::{BATCH, Broken, QUEUE, WINDOW};
 use crate::crypto::blake3::Hash;
 use crate::transfer::channel::{Channel, Opener, Sealer, frame};
@@ -164,10 +164,17 @@ impl Inbox {
         !state.stopped && state.end.is_none()
     }
 
-    /// How it ended.
+    /// How it ended; behind an ABORT comes the end of the stream.
     fn ended(&self) -> Error {
         let mut state = self.lock();
-        match state.end.take() {
+        let records = state.batches.iter().flat_map(Batch::iter);
+        let aborted = records
+            .filter_map(|plain| match FromSender::decode(plain) {
+                Ok(FromSender::Abort { code, text }) => Some(session::aborted(code, text)),
+                _ => None,
+            })
+            .next();
+        match aborted.or_else(|| state.end.take()) {
             Some(end) if !state.stopped => end,
             _ => Error::Cancelled,
         }
@@ -324,6 +331,11 @@ impl Receiving {
             moved: false,
         };
         let result = thread::scope(|scope| {
+            let _closing = Finally(|| {
+                inbox.lock().over = true;
+                inbox.emptied.notify_all();
+                stream.shutdown();
+            });
             let reading = thread::Builder::new()
                 .spawn_scoped(scope, || read(&inbox, stream, &mut opener))
                 .and_then(|_| {
@@ -342,7 +354,6 @@ impl Receiving {
                     session::abort(stream, &mut sealer.0, error);
                 }
             }
-            stream.shutdown();
             result
         });
         if result.is_err() {
@@ -442,7 +453,7 @@ impl Receiving {
                 text,
             } => {
                 self.tree.give_up(index, changed);
-                self.missing += 1;
+                self.missing = self.missing.saturating_add(1);
                 let text = text.to_vec();
                 self.skip(session, index, Error::GivenUp { changed, text })?;
             }
@@ -728,7 +739,15 @@ impl Session<'_, '_> {
 
 /// Reads until the end of the connection.
 fn read(inbox: &Inbox, stream: &dyn Stream, opener: &mut Opener) {
-    let read = read_records(stream, opener, BATCH, &mut |batch| inbox.put(batch));
+    let read = read_records(stream, opener, BATCH, &mut |batch| {
+        // Who reads a long file for its hash takes nothing, and has to learn that nobody waits for that.
+        let is_nop = |plain: &[u8]| matches!(FromSender::decode(plain), Ok(FromSender::Nop));
+        let is_idle = batch.iter().all(is_nop);
+        match is_idle {
+            true => Some(batch.into_bytes()),
+            false => inbox.put(batch),
+        }
+    });
     if let Err(error) = read {
         inbox.lock().end = Some(error);
         inbox.filled.notify_all();

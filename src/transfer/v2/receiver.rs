@@ -279,7 +279,12 @@ impl Receiver {
         let items = self.items.get(number).zip(self.announced.get_mut(number));
         let belongs = items.is_some_and(|(item, announced)| {
             let inside = match item.kind {
-                EntryKind::Folder => !matches!(kind, EntryKind::Text | EntryKind::Stream),
+                EntryKind::Folder => match (entry.path.len(), kind) {
+                    (_, EntryKind::Text | EntryKind::Stream) => false,
+                    (1, EntryKind::Folder) => !std::mem::replace(announced, true),
+                    (1, _) => kind == EntryKind::FolderEnd,
+                    _ => true,
+                },
                 // What its user said yes to is one of this size.
                 whole => {
                     let one = kind == whole && entry.path.len() == 1 && entry.size == item.bytes;
@@ -569,9 +574,17 @@ mod tests {
         assert!(legal(2, entry(0, 2, &[b"a"])));
         assert!(legal(2, entry(0, 1, &[b"a", b"b"])));
         assert!(legal(2, entry(0, 5, &[b"a"])));
+        assert!(!legal(2, entry(0, 1, &[b"a"])));
         assert!(!legal(2, entry(0, 3, &[b"a"])));
         assert!(!legal(2, entry(0, 4, &[b"a", b"b"])));
         assert!(legal(4, entry(0, 4, &[b"a"])));
+    }
+
+    #[test]
+    fn a_folder_of_the_offer_comes_once() {
+        let mut receiver = offered(2);
+        receiver.handle(entry(0, 2, &[b"a"])).unwrap();
+        assert!(receiver.handle(entry(1, 2, &[b"a"])).is_err());
     }
 
     #[test]
@@ -589,26 +602,26 @@ mod tests {
     #[test]
     fn indexes_grow_and_end_at_the_last() {
         let mut receiver = offered(2);
-        assert!(receiver.handle(entry(5, 2, &[b"a"])).is_ok());
-        assert!(receiver.handle(entry(5, 2, &[b"a"])).is_err());
-        assert!(receiver.handle(entry(4, 2, &[b"a"])).is_err());
-        assert!(receiver.handle(entry(u64::MAX, 2, &[b"a"])).is_err());
+        assert!(receiver.handle(entry(5, 2, &[b"a", b"b"])).is_ok());
+        assert!(receiver.handle(entry(5, 2, &[b"a", b"b"])).is_err());
+        assert!(receiver.handle(entry(4, 2, &[b"a", b"b"])).is_err());
+        assert!(receiver.handle(entry(u64::MAX, 2, &[b"a", b"b"])).is_err());
         assert!(receiver.handle(last(5)).is_err());
         assert!(receiver.handle(last(6)).is_ok());
         assert!(receiver.handle(last(6)).is_err());
-        assert!(receiver.handle(entry(6, 2, &[b"a"])).is_err());
+        assert!(receiver.handle(entry(6, 2, &[b"a", b"b"])).is_err());
     }
 
     #[test]
     fn the_window_holds_so_many_entries_and_so_many_bytes() {
         let mut receiver = offered(2);
         for index in 0..WINDOW as u64 {
-            receiver.handle(entry(index, 2, &[b"a"])).unwrap();
+            receiver.handle(entry(index, 2, &[b"a", b"b"])).unwrap();
         }
         let next = WINDOW as u64;
-        assert!(receiver.handle(entry(next, 2, &[b"a"])).is_err());
+        assert!(receiver.handle(entry(next, 2, &[b"a", b"b"])).is_err());
         receiver.commit(7);
-        assert!(receiver.handle(entry(next, 2, &[b"a"])).is_ok());
+        assert!(receiver.handle(entry(next, 2, &[b"a", b"b"])).is_ok());
         let mut receiver = offered(2);
         let long = [b'b'; 255];
         let path: Vec<&[u8]> = std::iter::once(&b"a"[..])

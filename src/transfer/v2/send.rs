@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::produce::{NEWS, produce};
 use super::sender::{Heard, Sender};
-use super::session::{self, Batch, Ended, Stream, read_records};
+use super::session::{self, Batch, Ended, Finally, Stream, read_records};
 use super::{BATCH, Broken};
 use crate::crypto::blake3::Hash;
 use crate::transfer::channel::{Channel, Opener, Sealer, frame};
@@ -59,8 +59,8 @@ pub(super) struct State {
     pub(super) missing: u64,
     /// LAST was said in this connection.
     pub(super) said_last: bool,
-    /// What the receiver has of the stream, in bytes.
-    pub(super) acknowledged: u64,
+    /// What the receiver has of the stream with this index, in bytes.
+    pub(super) acknowledged: (u64, u64),
     end: Option<Result<(), Error>>,
     moved: bool,
     stopped: bool,
@@ -185,7 +185,7 @@ impl State {
             entries: None,
             missing: 0,
             said_last: false,
-            acknowledged: 0,
+            acknowledged: (0, 0),
             end: None,
             moved: false,
             stopped: false,
@@ -305,6 +305,12 @@ impl Sending {
         self.offer.verified = verified;
         let shared = Arc::clone(&self.shared);
         let result = thread::scope(|scope| {
+            let _closing = Finally(|| {
+                shared.lock().finish(Err(Error::Cancelled));
+                shared.changed.notify_all();
+                shared.due.notify_all();
+                stream.shutdown();
+            });
             let hearing = thread::Builder::new().spawn_scoped(scope, || {
                 let end = hear(&shared, stream, &mut opener);
                 shared.lock().finish(end);
@@ -324,7 +330,6 @@ impl Sending {
             if let Err(error) = &spoken {
                 session::abort(stream, &mut sealer, error);
             }
-            stream.shutdown();
             spoken
         });
         let state = self.shared.lock();
@@ -593,8 +598,11 @@ impl State {
         match self.machine.handle(record)? {
             Heard::Nothing | Heard::Asked => {}
             Heard::Accepted => self.news.push_back(News::Accepted),
-            Heard::Acknowledged { offset, .. } => {
-                self.acknowledged = offset;
+            Heard::Acknowledged { index, offset } => {
+                // It may be late, and of a stream before this one.
+                if self.acknowledged.0 == index {
+                    self.acknowledged.1 = offset;
+                }
                 self.moved = true;
             }
             Heard::Committed { index } => {

@@ -9,8 +9,10 @@ use crate::transfer::channel::{Opener, RECORD_MAX, Sealer, frame};
 use crate::transfer::error::{Cause, Error, Kind};
 use crate::wire::v2::FromSender;
 
-/// So long a record may take: 64 KiB at 2 kB/s.
+/// So long a record may take however few bytes of it come.
 const RECORD_TIME: Duration = super::SILENCE;
+/// In bytes a second: how fast it has to come after that. NOPs alone are 20.
+const RECORD_RATE: u64 = 100;
 
 /// A connection whose two directions are used by different threads at once. Reads and writes block; the
 /// stream itself decides how long a silence may last, and ends it with an error.
@@ -55,6 +57,15 @@ pub enum Ended {
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+/// Calls its function when it is dropped: also when the caller's code panics, while other threads wait.
+pub(super) struct Finally<F: FnMut()>(pub(super) F);
+
+impl<F: FnMut()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 
@@ -129,8 +140,9 @@ fn read_by(
             start += used;
         }
         if records.is_empty() {
-            if now().duration_since(heard) > RECORD_TIME {
-                let message = format!("no whole record for {} s", RECORD_TIME.as_secs());
+            let waited = now().duration_since(heard);
+            if waited > RECORD_TIME && (filled as u64) < RECORD_RATE * waited.as_secs() {
+                let message = format!("no whole record for {} s", waited.as_secs());
                 return Err(Error::Lost(io::Error::new(ErrorKind::TimedOut, message)));
             }
             continue;

@@ -83,6 +83,7 @@ impl Tree {
             TreeTarget::Output(to) => output(Box::new(to.clone())),
             _ => output(Box::new(system::stdout().map_err(refused)?)),
         };
+        self.poured |= matches!(sink, Sink::Output(..));
         Ok(Incoming {
             index,
             waiting,

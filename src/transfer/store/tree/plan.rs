@@ -173,7 +173,7 @@ impl Tree {
         if let Some(name) = self.same_file(&folder, &waiting).map_err(refused)? {
             let opened = folder.dir.open_regular(&name);
             let hash = opened.and_then(|file| hash_file(file, &*self.goes_on));
-            if is_interrupted(&hash) {
+            if is_interrupted(&hash) && !(self.goes_on)() {
                 return Ok(Decision::Interrupted);
             }
             // One that cannot be read is not known to be the same.
@@ -186,7 +186,7 @@ impl Tree {
         }
         if waiting.is_journaled() {
             let proved = self.resume(&folder, &waiting);
-            if is_interrupted(&proved) {
+            if is_interrupted(&proved) && !(self.goes_on)() {
                 return Ok(Decision::Interrupted);
             }
             if let Some(proved) = proved.map_err(refused)? {
