@@ -60,14 +60,16 @@ impl Key {
         additional: &[u8],
         text: &mut [u8],
     ) -> [u8; TAG_SIZE] {
-        let (cipher, mut tag) = self.begin(nonce, additional);
-        let mut counter = 1;
-        for part in text.chunks_mut(STRIDE) {
-            cipher.apply(counter, part);
-            tag.update(part);
-            counter = counter.wrapping_add((STRIDE / chacha20::BLOCK_SIZE) as u32);
-        }
-        end(tag, additional.len(), text.len())
+        ct::on_wiped_stack(|| {
+            let (cipher, mut tag) = self.begin(nonce, additional);
+            let mut counter = 1;
+            for part in text.chunks_mut(STRIDE) {
+                cipher.apply(counter, part);
+                tag.update(part);
+                counter = counter.wrapping_add((STRIDE / chacha20::BLOCK_SIZE) as u32);
+            }
+            end(tag, additional.len(), text.len())
+        })
     }
 
     /// Decrypts a text where it stands, if the tag is the one over it and the additional data; otherwise the
@@ -83,13 +85,15 @@ impl Key {
         text: &mut [u8],
         tag: &[u8; TAG_SIZE],
     ) -> Result<(), Forged> {
-        let (cipher, mut expected) = self.begin(nonce, additional);
-        expected.update(text);
-        if !ct::eq(&end(expected, additional.len(), text.len()), tag) {
-            return Err(Forged);
-        }
-        cipher.apply(1, text);
-        Ok(())
+        ct::on_wiped_stack(|| {
+            let (cipher, mut expected) = self.begin(nonce, additional);
+            expected.update(text);
+            if !ct::eq(&end(expected, additional.len(), text.len()), tag) {
+                return Err(Forged);
+            }
+            cipher.apply(1, text);
+            Ok(())
+        })
     }
 
     /// The cipher, and the authenticator under its one-time key (section 2.6), which has had the additional
@@ -115,6 +119,11 @@ fn end(mut tag: Poly1305, additional: usize, text: usize) -> [u8; TAG_SIZE] {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::{cell::RefCell, collections::HashSet};
+
+    #[cfg(target_os = "linux")]
+    use super::super::stack;
     use super::*;
 
     const NONCE: [u8; NONCE_SIZE] = [3; NONCE_SIZE];
@@ -194,5 +203,51 @@ mod tests {
         refused(&key, NONCE, &additional, &[&sealed[..], &[0]].concat(), tag);
         // What moves from one part to the other is not the same either.
         refused(&key, NONCE, b"", &[&additional[..], &sealed].concat(), tag);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nothing_of_a_key_stays_on_the_stack() {
+        // On the heap, as is all else that the search is for.
+        let bytes: Vec<u8> = (0..KEY_SIZE).map(|i| (i * 37 + 11) as u8).collect();
+        let key = Box::new(Key::from(*bytes.first_chunk().expect("a key")));
+        let mut secrets: HashSet<[u8; 8]> = bytes
+            .chunks_exact(8)
+            .chain(bytes[4..28].chunks_exact(8))
+            .map(|pair| *pair.first_chunk().expect("two words"))
+            .collect();
+        // As the lanes of a vector have them.
+        secrets.extend(bytes.chunks_exact(4).map(|word| {
+            let twice = word.repeat(2);
+            *twice.first_chunk().expect("a word, twice")
+        }));
+        let mut once = [0; poly1305::KEY_SIZE];
+        ChaCha20::new(bytes.first_chunk().expect("a key"), &NONCE).apply(0, &mut once);
+        secrets.extend(Poly1305::new(&once).factors().map(u64::to_le_bytes));
+
+        for length in [0, 100, 255, STRIDE, 3 * STRIDE + 77] {
+            let sealed = RefCell::new((text(length), [0; TAG_SIZE]));
+            let seal = || {
+                let (text, tag) = &mut *sealed.borrow_mut();
+                *tag = key.seal(&NONCE, b"length", text);
+            };
+            let open = || {
+                let (text, tag) = &mut *sealed.borrow_mut();
+                assert_eq!(key.open(&NONCE, b"length", text, tag), Ok(()));
+            };
+            let calls: [(_, &dyn Fn()); 2] = [("seal", &seal), ("open", &open)];
+            for (name, call) in calls {
+                let Some(left) = stack::left_by(call) else {
+                    return println!("SKIP aead-stack: this system does not show the stack");
+                };
+                let found = left
+                    .windows(8)
+                    .enumerate()
+                    .filter(|(_, bytes)| secrets.contains(*bytes))
+                    .map(|(at, _)| left.len() - at);
+                let found: Vec<usize> = found.collect();
+                assert_eq!(found, [], "{name}, {length} bytes: so far down");
+            }
+        }
     }
 }

@@ -27,6 +27,23 @@ pub fn wipe<T: Copy + Default>(values: &mut [T]) {
     compiler_fence(Ordering::SeqCst);
 }
 
+/// Words of stack that are overwritten behind a call: as many as `aead` takes, and half as many to spare.
+const STACK: usize = 640;
+
+/// Calls, and then overwrites the stack that the call took: the places that values were moved from, and what
+/// the optimiser put there of vectors, which no wipe of a value reaches. What is returned is no secret.
+pub(super) fn on_wiped_stack<T>(call: impl FnOnce() -> T) -> T {
+    let result = on_stack_of_its_own(call);
+    on_stack_of_its_own(|| wipe(&mut [0_u64; STACK]));
+    result
+}
+
+/// Not inlined, so that every call from one place has its frame at the same address.
+#[inline(never)]
+fn on_stack_of_its_own<T>(call: impl FnOnce() -> T) -> T {
+    call()
+}
+
 /// `N` secret bytes, wiped when dropped. They neither print nor compare: see [`eq`].
 ///
 /// A clone is another secret, wiped on its own.

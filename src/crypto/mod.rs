@@ -3,7 +3,8 @@
 //! Pure functions over bytes: no I/O, no clock, and entropy is an argument. None of them branches on a
 //! secret or uses one as an index; lengths are public. What is secret has no `Debug` and no `==`, and is
 //! wiped when it is dropped. What the optimiser keeps in registers or spills to the stack is beyond reach
-//! of a wipe, and so is the old place of a value that was moved.
+//! of such a wipe, and so is the old place of a value that was moved; sealing and opening therefore overwrite
+//! the stack that they took, too.
 
 pub mod aead;
 pub mod blake3;
@@ -20,3 +21,15 @@ mod field25519;
 
 #[cfg(test)]
 mod hex;
+#[cfg(all(test, target_os = "linux"))]
+mod stack;
+
+/// Whether this processor has all that `avx512vl` stands for where a function is compiled for it.
+#[cfg(avx512)]
+fn has_avx512vl() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+}

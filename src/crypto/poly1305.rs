@@ -110,6 +110,24 @@ impl Poly1305 {
         sum.wrapping_add(s).to_le_bytes()
     }
 
+    /// What is multiplied with, in limbs as the two ways have them.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(super) fn factors(&self) -> impl Iterator<Item = u64> {
+        let [.., r4] = self.powers;
+        let r8 = Factor::new(carry(r4.times(r4.limbs)));
+        self.powers.into_iter().chain([r8]).flat_map(|factor| {
+            let mut all = factor.limbs.to_vec();
+            all.extend(factor.twenty);
+            #[cfg(target_arch = "x86_64")]
+            all.extend(
+                avx2::limbs(factor.limbs)
+                    .map(|limb| [limb, 5 * limb])
+                    .as_flattened(),
+            );
+            all
+        })
+    }
+
     fn whole_blocks(&mut self, blocks: &[u8]) {
         let mut rest = blocks;
         #[cfg(target_arch = "x86_64")]

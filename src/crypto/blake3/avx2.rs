@@ -12,6 +12,8 @@ use std::mem;
 
 use super::compress::BLOCK;
 use super::lanes::{Kernel, LANES, Rows, each_lane};
+#[cfg(avx512)]
+use crate::crypto::has_avx512vl;
 
 /// The kernel, on a processor that can run it.
 pub(super) fn kernel() -> Option<Kernel> {
@@ -21,7 +23,7 @@ pub(super) fn kernel() -> Option<Kernel> {
 /// The same with twice as many registers, which it turns in one instruction.
 pub(super) fn kernel_avx512() -> Option<Kernel> {
     #[cfg(avx512)]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avx512vl") {
+    if has_avx512vl() {
         let compress = compress_avx512;
         return Some(Kernel { compress, gather });
     }
@@ -45,15 +47,15 @@ unsafe fn compiled(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>) {
 /// Private, and handed out by [`kernel_avx512`] only.
 #[cfg(avx512)]
 fn compress_avx512(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>) {
-    // SAFETY: whoever calls this has it from `kernel_avx512`, which found both.
+    // SAFETY: whoever calls this has it from `kernel_avx512`, which asked `has_avx512vl`.
     unsafe { compiled_avx512(nodes, words, settings) }
 }
 
 /// # Safety
 ///
-/// The processor has AVX2 and AVX-512VL, of which AVX-512F is a part.
+/// The processor has what [`has_avx512vl`] looks for.
 #[cfg(avx512)]
-#[target_feature(enable = "avx2,avx512vl")]
+#[target_feature(enable = "avx512vl")]
 unsafe fn compiled_avx512(nodes: &mut Rows<8>, words: &Rows<16>, settings: &Rows<4>) {
     each_lane(nodes, words, settings);
 }

@@ -6,6 +6,8 @@ use std::mem;
 
 use super::{BLOCK_SIZE, WORDS, Word, rounds};
 use crate::crypto::ct::wipe;
+#[cfg(avx512)]
+use crate::crypto::has_avx512vl;
 
 /// Blocks that are made at once.
 const LANES: usize = 8;
@@ -34,7 +36,7 @@ impl Unit {
     /// With twice as many registers, which it turns in one instruction.
     pub(super) fn avx512() -> Option<Self> {
         #[cfg(avx512)]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avx512vl") {
+        if has_avx512vl() {
             return Some(Self {
                 apply: apply_avx512,
             });
@@ -64,10 +66,10 @@ unsafe fn apply(unit: Unit, start: &[u32; WORDS], counter: u32, text: &mut [u8])
 
 /// # Safety
 ///
-/// The processor must have AVX2 and AVX-512VL, of which AVX-512F is a part.
+/// The processor must have what [`has_avx512vl`] looks for.
 #[cfg(avx512)]
 #[expect(unsafe_code, reason = "compiled for a processor that may not be there")]
-#[target_feature(enable = "avx2,avx512vl")]
+#[target_feature(enable = "avx512vl")]
 unsafe fn apply_avx512(unit: Unit, start: &[u32; WORDS], counter: u32, text: &mut [u8]) {
     apply_strides(unit, start, counter, text);
 }

@@ -89,7 +89,7 @@ unsafe fn steps(unit: Unit, powers: &[Factor; LANES], sum: [u64; 3], text: &[u8]
 }
 
 /// A reduced number in five limbs: below 2^26 each, the last one 2^26 at most.
-fn limbs(x: [u64; 3]) -> [u64; LIMBS] {
+pub(super) fn limbs(x: [u64; 3]) -> [u64; LIMBS] {
     let [x0, x1, x2] = [x[0], x[1] & MASK_44, x[2] + (x[1] >> 44)];
     [
         x0 & MASK,
