@@ -756,7 +756,8 @@ p2pxfer_status p2pxfer_stream_write(struct p2pxfer_stream *stream,
                                     size_t length);
 
 /**
- * Says that this side writes no more: the other side reads 0 once it has read all. The other direction goes on.
+ * Says that this side writes no more: the other side reads 0 once it has read all. The other direction goes on, and
+ * may be silent for as long as it likes.
  */
 p2pxfer_status p2pxfer_stream_finish(struct p2pxfer_stream *stream);
 
@@ -776,7 +777,11 @@ int32_t p2pxfer_stream_pending(const struct p2pxfer_stream *stream);
 
 /**
  * Ends the connection and frees the stream; NULL is fine. Where p2pxfer_stream_finish() was not called before, the
- * other side finds P2PXFER_TRUNCATED. No other thread may be inside a call on this stream.
+ * other side finds P2PXFER_TRUNCATED or P2PXFER_CONNECTION_LOST, and may lose what was written last. Where it was, and
+ * the other side's end was not read, this throws away what still comes until the other side has freed its stream, for
+ * 3 seconds at most: a connection that is closed while something is there to be read takes back what is on its way.
+ * Only the other side's answer, or its end when it finishes behind all that it reads, says that it has everything. No
+ * other thread may be inside a call on this stream.
  */
 p2pxfer_status p2pxfer_stream_free(struct p2pxfer_stream *stream);
 
@@ -789,7 +794,9 @@ const char *p2pxfer_strerror(int32_t status);
 /**
  * Calls whoever waits under the user id and puts a connected socket into `*out`, for any protocol.
  * Blocks until somebody is there, as p2pxfer_set_wait() says. Whatever goes into the socket comes out
- * of the other side's, and nothing else does. After shutdown() of one direction the other goes on.
+ * of the other side's, and nothing else does. After shutdown() of one direction the other goes on,
+ * until it ends too or is silent for the relay's half-close time: 30 seconds unless its operator has
+ * set another one.
  *
  * The socket is the caller's, to be closed with close(), or closesocket() on Windows; the handle and
  * the library have forgotten it. It blocks, has no timeout, TCP_NODELAY set, and is not inherited by

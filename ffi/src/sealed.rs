@@ -90,7 +90,8 @@ pub unsafe extern "C" fn p2pxfer_stream_write(
     })
 }
 
-/// Says that this side writes no more: the other side reads 0 once it has read all. The other direction goes on.
+/// Says that this side writes no more: the other side reads 0 once it has read all. The other direction goes on, and
+/// may be silent for as long as it likes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_stream_finish(stream: *mut p2pxfer_stream) -> p2pxfer_status {
     boundary::status(|| {
@@ -128,7 +129,11 @@ pub unsafe extern "C" fn p2pxfer_stream_pending(stream: *const p2pxfer_stream) -
 }
 
 /// Ends the connection and frees the stream; NULL is fine. Where p2pxfer_stream_finish() was not called before, the
-/// other side finds P2PXFER_TRUNCATED. No other thread may be inside a call on this stream.
+/// other side finds P2PXFER_TRUNCATED or P2PXFER_CONNECTION_LOST, and may lose what was written last. Where it was, and
+/// the other side's end was not read, this throws away what still comes until the other side has freed its stream, for
+/// 3 seconds at most: a connection that is closed while something is there to be read takes back what is on its way.
+/// Only the other side's answer, or its end when it finishes behind all that it reads, says that it has everything. No
+/// other thread may be inside a call on this stream.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_stream_free(stream: *mut p2pxfer_stream) -> p2pxfer_status {
     boundary::status(|| {

@@ -22,7 +22,9 @@ pub type p2pxfer_socket = isize;
 
 /// Calls whoever waits under the user id and puts a connected socket into `*out`, for any protocol.
 /// Blocks until somebody is there, as p2pxfer_set_wait() says. Whatever goes into the socket comes out
-/// of the other side's, and nothing else does. After shutdown() of one direction the other goes on.
+/// of the other side's, and nothing else does. After shutdown() of one direction the other goes on,
+/// until it ends too or is silent for the relay's half-close time: 30 seconds unless its operator has
+/// set another one.
 ///
 /// The socket is the caller's, to be closed with close(), or closesocket() on Windows; the handle and
 /// the library have forgotten it. It blocks, has no timeout, TCP_NODELAY set, and is not inherited by

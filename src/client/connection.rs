@@ -10,7 +10,7 @@ use crate::sys::net;
 use crate::transfer::{Error, Link, v2};
 
 /// How long, and over how many bytes, the peer's end is awaited after the last answer.
-const DRAIN_TIME: Duration = Duration::from_secs(3);
+pub(super) const DRAIN_TIME: Duration = Duration::from_secs(3);
 const DRAIN_BYTES: usize = 64 << 20;
 /// A write that moves nothing for so long looks whether the job is cancelled.
 const STALL: Duration = Duration::from_secs(1);
@@ -102,35 +102,43 @@ impl<'a> Connection<'a> {
     }
 
     fn end(&self) {
-        // Whatever fails here, the transfer has had its result.
-        if self.stream.shutdown(Shutdown::Write).is_ok() {
-            let _ = self.drain();
-        }
+        end(
+            &self.stream,
+            match self.cancel.is_cancelled() {
+                true => STALL,
+                false => DRAIN_TIME,
+            },
+        );
     }
+}
 
-    fn drain(&self) -> io::Result<()> {
-        let time = match self.cancel.is_cancelled() {
-            true => STALL,
-            false => DRAIN_TIME,
-        };
-        let deadline = Instant::now() + time;
-        let mut scratch = vec![0; 64 * 1024];
-        let mut drained = 0;
-        while drained < DRAIN_BYTES {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            self.stream.set_read_timeout(Some(left))?;
-            match (&*self.stream).read(&mut scratch) {
-                Ok(0) => break,
-                Ok(count) => drained += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+/// Ends what is written, and awaits the peer's end: a socket that is closed while something is there to be read takes
+/// back what was written and has not arrived.
+pub(super) fn end(stream: &TcpStream, within: Duration) {
+    // Whatever fails here, the transfer has had its result.
+    if stream.shutdown(Shutdown::Write).is_ok() {
+        let _ = drain(stream, within);
     }
+}
+
+fn drain(mut stream: &TcpStream, within: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + within;
+    let mut scratch = vec![0; 64 * 1024];
+    let mut drained = 0;
+    while drained < DRAIN_BYTES {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut scratch) {
+            Ok(0) => break,
+            Ok(count) => drained += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl Link for Connection<'_> {

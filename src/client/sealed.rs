@@ -52,20 +52,20 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::jobs::{WRONG_SECRET, uncancelled};
 use super::meeting::Meeting;
-use super::{Cancel, Endpoint, negotiate};
+use super::{Cancel, Endpoint, connection, negotiate};
 use crate::transfer::channel::{Channel, LENGTH_SIZE, Opener, Sealer, frame};
 use crate::transfer::{Error, Event, Observer, Secret};
 use crate::wire::v2::{BODY_MAX, STREAM_DATA, STREAM_END};
 
 /// The two ends of a stream, one to be read and one to be written, each by one thread at a time; the two threads do
 /// not wait for each other. Dropped, it ends the connection: without [`Sealed::finish`] the other side finds it cut
-/// off.
+/// off; after it, what was written still has 3 seconds to arrive, in which what comes is thrown away.
 pub struct Sealed {
     stream: TcpStream,
     reading: Mutex<Reading>,
@@ -239,9 +239,20 @@ impl Sealed {
         if writing.state == State::Ended {
             return Ok(());
         }
+        // The socket stays open both ways: a relay gives the other direction little time once one has ended.
         writing.write(&self.stream, |out| out.push(STREAM_END))?;
         writing.state = State::Ended;
-        self.stream.shutdown(Shutdown::Write).map_err(Error::Lost)
+        Ok(())
+    }
+}
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        let finished = locked(&self.writing).state == State::Ended;
+        // Behind the other side's last record nothing comes, and after an error nothing is to be saved.
+        if finished && locked(&self.reading).state == State::Open {
+            connection::end(&self.stream, connection::DRAIN_TIME);
+        }
     }
 }
 
