@@ -382,8 +382,8 @@ typedef struct p2pxfer_stream p2pxfer_stream;
  * Gives what is to be sent: puts 1 to `size` bytes into `buffer` and returns how many; 0 at the end, and anything
  * negative when it cannot go on, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library,
  * some megabytes ahead of what the receiver has, and never after the call that it was given to has returned. It may
- * wait for more as long as it likes, but while it does p2pxfer_cancel() waits for it. What it may call is what
- * p2pxfer_progress may.
+ * wait for more as long as it likes, but however the transfer ends, also by p2pxfer_cancel(), p2pxfer_send_stream()
+ * returns only when this has: close what it reads from to end it. What it may call is what p2pxfer_progress may.
  */
 typedef int64_t (*p2pxfer_read)(void *user, uint8_t *buffer, size_t size);
 

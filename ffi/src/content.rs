@@ -16,8 +16,8 @@ use crate::transfer::{receive_into, send_all};
 /// Gives what is to be sent: puts 1 to `size` bytes into `buffer` and returns how many; 0 at the end, and anything
 /// negative when it cannot go on, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library,
 /// some megabytes ahead of what the receiver has, and never after the call that it was given to has returned. It may
-/// wait for more as long as it likes, but while it does p2pxfer_cancel() waits for it. What it may call is what
-/// p2pxfer_progress may.
+/// wait for more as long as it likes, but however the transfer ends, also by p2pxfer_cancel(), p2pxfer_send_stream()
+/// returns only when this has: close what it reads from to end it. What it may call is what p2pxfer_progress may.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 pub type p2pxfer_read =
     Option<unsafe extern "C" fn(user: *mut c_void, buffer: *mut u8, size: usize) -> i64>;
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn p2pxfer_send_buffer(
         Ok(vec![Argument::Bytes(name, bytes.into())])
     };
     // SAFETY: the caller passes NULL or a handle.
-    unsafe { send_all(handle, read) }
+    unsafe { send_all(handle, read, || ()) }
 }
 
 /// Sends what `read` gives until its end, which it gets `user` for, as a file called `name`: as for
@@ -81,9 +81,7 @@ pub unsafe extern "C" fn p2pxfer_send_stream(
         Ok(vec![Argument::Stream(name, input)])
     };
     // SAFETY: the caller passes NULL or a handle.
-    let status = unsafe { send_all(handle, arguments) };
-    gate.close();
-    status
+    unsafe { send_all(handle, arguments, || drop(gate.close())) }
 }
 
 /// Waits under the user id for a sender and puts the file that it sends, no folder and not several, into `bytes`,
@@ -104,9 +102,9 @@ pub unsafe extern "C" fn p2pxfer_recv_buffer(
         size,
         used: 0,
     });
+    let mut used = 0;
     // SAFETY: the caller passes NULL or a handle.
-    let status = unsafe { receive(handle, &gate) };
-    let used = gate.close().map_or(0, |room| room.used);
+    let status = unsafe { receive(handle, &gate, |room| used = room.used) };
     // SAFETY: it is not NULL, so it points to a number of the caller's.
     unsafe { length.write(used) };
     status
@@ -125,9 +123,7 @@ pub unsafe extern "C" fn p2pxfer_recv_stream(
     };
     let gate = Gate::new(Drain { write, user });
     // SAFETY: the caller passes NULL or a handle.
-    let status = unsafe { receive(handle, &gate) };
-    gate.close();
-    status
+    unsafe { receive(handle, &gate, drop) }
 }
 
 /// Most bytes that an object in memory has.
@@ -143,9 +139,11 @@ unsafe fn file_name(name: *const c_char) -> Result<String, Failure> {
     boundary::text(bytes, what).map(String::from)
 }
 
+/// Receives through the gate, and lets `then` have what was behind it.
+///
 /// # Safety
 /// `handle` is NULL or a handle.
-unsafe fn receive<T>(handle: *mut p2pxfer, gate: &Gate<T>) -> p2pxfer_status
+unsafe fn receive<T>(handle: *mut p2pxfer, gate: &Gate<T>, then: impl FnOnce(T)) -> p2pxfer_status
 where
     Gate<T>: Write + Send + 'static,
 {
@@ -153,8 +151,13 @@ where
         target: Target::Output(Output::new(gate.clone())),
         overwrite: false,
     };
+    let then = || {
+        if let Some(inside) = gate.close() {
+            then(inside);
+        }
+    };
     // SAFETY: as the caller promises, and there is no buffer.
-    unsafe { receive_into(handle, Some(place), std::ptr::null_mut(), 0) }
+    unsafe { receive_into(handle, Some(place), std::ptr::null_mut(), 0, then) }
 }
 
 /// What is the caller's, for a thread of ours, until the call that it came with is over.
