@@ -375,6 +375,11 @@ typedef struct p2pxfer_relay p2pxfer_relay;
 /**
  * A stream that a secret seals: whoever is between the two sides can read and change nothing, and each side is sure
  * of the other. One thread may read and another one write at the same time.
+ *
+ * Reads and writes wait without an end: p2pxfer_set_idle_timeout() is for transfers, and there is no other timeout. A
+ * write waits while the other side does not read, so two sides that both write much before they read wait for each
+ * other for ever. Leave the flags and timeouts of its socket alone: a read or write that it ends early loses its place,
+ * and the stream is of no more use.
  */
 typedef struct p2pxfer_stream p2pxfer_stream;
 
@@ -771,7 +776,8 @@ p2pxfer_status p2pxfer_stream_socket(const struct p2pxfer_stream *stream,
                                      p2pxfer_socket *out);
 
 /**
- * How many bytes can be read at once, whatever the socket says, or a negative p2pxfer_status.
+ * How many bytes can be read at once, whatever the socket says, or a negative p2pxfer_status. It does not wait: 0 while
+ * another thread reads.
  */
 int32_t p2pxfer_stream_pending(const struct p2pxfer_stream *stream);
 

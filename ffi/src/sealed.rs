@@ -16,6 +16,11 @@ use crate::transfer::{check_secret, run};
 
 /// A stream that a secret seals: whoever is between the two sides can read and change nothing, and each side is sure
 /// of the other. One thread may read and another one write at the same time.
+///
+/// Reads and writes wait without an end: p2pxfer_set_idle_timeout() is for transfers, and there is no other timeout. A
+/// write waits while the other side does not read, so two sides that both write much before they read wait for each
+/// other for ever. Leave the flags and timeouts of its socket alone: a read or write that it ends early loses its place,
+/// and the stream is of no more use.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 #[derive(Debug)]
 pub struct p2pxfer_stream(Sealed);
@@ -118,7 +123,8 @@ pub unsafe extern "C" fn p2pxfer_stream_socket(
     })
 }
 
-/// How many bytes can be read at once, whatever the socket says, or a negative p2pxfer_status.
+/// How many bytes can be read at once, whatever the socket says, or a negative p2pxfer_status. It does not wait: 0 while
+/// another thread reads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_stream_pending(stream: *const p2pxfer_stream) -> i32 {
     boundary::length(|| {

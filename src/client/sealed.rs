@@ -54,7 +54,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::jobs::{WRONG_SECRET, uncancelled};
 use super::meeting::Meeting;
@@ -181,9 +181,13 @@ impl Sealed {
     }
 
     /// How many bytes are there to be read without a look at the socket. While there are any, the socket may have
-    /// nothing to tell.
+    /// nothing to tell. 0 while another thread reads.
     pub fn pending(&self) -> usize {
-        locked(&self.reading).left.len()
+        match self.reading.try_lock() {
+            Ok(reading) => reading.left.len(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().left.len(),
+            Err(TryLockError::WouldBlock) => 0,
+        }
     }
 
     /// Reads some bytes, at least one; 0 at the end, when the other side has finished.

@@ -134,6 +134,29 @@ static void the_listener_may_speak_first_and_the_caller_poll(const struct setup 
     MUST(p2pxfer_stream_free(caller.stream));
 }
 
+static void *read_one(void *argument)
+{
+    char byte;
+    CHECK_STATUS(p2pxfer_stream_read((p2pxfer_stream *)argument, &byte, 1), 1);
+    return NULL;
+}
+
+/* Whether it had begun to read when it was asked makes no difference. */
+static void what_is_pending_is_told_while_another_thread_waits_for_more(const struct setup *setup)
+{
+    const struct timespec while_longer = {0, 50000000};
+    struct end listener, caller;
+    pthread_t reading;
+    meet(&listener, &caller, setup, "sealed-pending");
+    CHECK(pthread_create(&reading, NULL, read_one, caller.stream) == 0);
+    CHECK(nanosleep(&while_longer, NULL) == 0);
+    CHECK_STATUS(p2pxfer_stream_pending(caller.stream), 0);
+    MUST(p2pxfer_stream_write(listener.stream, "x", 1));
+    CHECK(pthread_join(reading, NULL) == 0);
+    MUST(p2pxfer_stream_free(caller.stream));
+    MUST(p2pxfer_stream_free(listener.stream));
+}
+
 /* A relay gives a direction little time once the other one has ended on its sockets. */
 static void a_side_that_has_finished_may_wait_for_an_answer_as_long_as_it_likes(const struct setup *setup)
 {
@@ -271,7 +294,8 @@ int main(int argc, char **argv)
     no_argument_crashes_it(&setup);
     ten_million_bytes_come_back_from_an_echo(&setup);
     the_listener_may_speak_first_and_the_caller_poll(&setup);
-    if (0)     a_side_that_has_finished_may_wait_for_an_answer_as_long_as_it_likes(&setup);
+    if (0)     what_is_pending_is_told_while_another_thread_waits_for_more(&setup);
+    a_side_that_has_finished_may_wait_for_an_answer_as_long_as_it_likes(&setup);
     what_was_written_arrives_though_its_writer_has_not_read_all(&setup);
     another_secret_opens_nothing(&setup);
     a_transfer_of_files_is_no_such_stream(&setup);
