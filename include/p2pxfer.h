@@ -736,8 +736,10 @@ p2pxfer_status p2pxfer_dial_sealed(struct p2pxfer *handle,
 
 /**
  * Waits under the user id until a caller has proved that it knows the secret, as long as p2pxfer_set_wait() says, and
- * puts a stream into `*out`: as that of p2pxfer_dial_sealed(). Whoever tries another secret ends the wait with
- * P2PXFER_WRONG_SECRET, after a pause of a second, which is all that it learns.
+ * puts a stream into `*out`: as that of p2pxfer_dial_sealed(). Whoever calls and does not prove it ends the wait, with
+ * P2PXFER_WRONG_SECRET, P2PXFER_PROTOCOL, P2PXFER_CONNECTION_LOST or whatever it is: call this again. Who tries another
+ * secret does so after a pause of a second, and learns no more than that it was another one. Who says nothing more has
+ * 30 seconds, or what is left of the wait when that is less.
  */
 p2pxfer_status p2pxfer_listen_sealed(struct p2pxfer *handle,
                                      struct p2pxfer_stream **out);

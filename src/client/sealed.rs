@@ -55,13 +55,17 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use super::jobs::{WRONG_SECRET, uncancelled};
 use super::meeting::Meeting;
-use super::{Cancel, Endpoint, connection, negotiate};
+use super::{Cancel, Endpoint, Wait, connection, negotiate};
 use crate::transfer::channel::{Channel, LENGTH_SIZE, Opener, Sealer, frame};
 use crate::transfer::{Error, Event, Observer, Secret};
 use crate::wire::v2::{BODY_MAX, STREAM_DATA, STREAM_END};
+
+/// How long a caller that has spoken may take at most to prove that it knows the secret.
+const HANDSHAKE: Duration = Duration::from_secs(30);
 
 /// The two ends of a stream, one to be read and one to be written, each by one thread at a time; the two threads do
 /// not wait for each other. Dropped, it ends the connection: without [`Sealed::finish`] the other side finds it cut
@@ -119,8 +123,9 @@ pub fn dial(
     })
 }
 
-/// Waits at `endpoint` until a caller has proved that it knows the secret. Who tries another one ends the wait, after
-/// a second's pause: a guess a second is all that anybody has.
+/// Waits at `endpoint` until a caller has proved that it knows the secret. Whoever comes and does not ends the wait: a
+/// caller has 30 seconds, or what is left of the wait when that is less. Who tries another secret does so after a
+/// second's pause: a guess a second is all that anybody has.
 ///
 /// # Errors
 /// Why nobody was met, or that the secrets differ.
@@ -131,7 +136,12 @@ pub fn listen(
     observer: &mut Observer<'_>,
 ) -> Result<Sealed, Error> {
     uncancelled(cancel, || {
-        let connection = Meeting::new(endpoint, cancel, observer).listen()?;
+        let start = Instant::now();
+        let mut connection = Meeting::new(endpoint, cancel, observer).listen()?;
+        connection.expire(match endpoint.wait {
+            Wait::For(time) => time.saturating_sub(start.elapsed()).min(HANDSHAKE),
+            Wait::Usual | Wait::Forever => HANDSHAKE,
+        });
         Event::Matched.tell(observer)?;
         match negotiate::answer(&connection, &endpoint.user, Some(secret), false) {
             Ok(negotiate::Receiver::Version2(channel)) => {

@@ -222,6 +222,34 @@ static void another_secret_opens_nothing(const struct setup *setup)
     CHECK_STATUS(ended(&listener), P2PXFER_WRONG_SECRET);
 }
 
+/* Each byte ends a silence, and none of them ends the handshake. */
+static void a_caller_that_dawdles_does_not_keep_a_listener_for_ever(const struct setup *setup)
+{
+    const struct timespec moment = {0, 20000000};
+    struct end listener;
+    int peer;
+    char answer = 'X';
+    listener.handle = handle_for(setup, "sealed-dawdle");
+    MUST(p2pxfer_set_secret(listener.handle, (const uint8_t *)"s", 1));
+    MUST(p2pxfer_set_wait(listener.handle, 2000));
+    MUST(p2pxfer_set_idle_timeout(listener.handle, P2PXFER_FOREVER));
+    listener.connect = p2pxfer_listen_sealed;
+    listener.stream = NULL;
+    CHECK(pthread_create(&listener.thread, NULL, run_end, &listener) == 0);
+    for (;;) {
+        peer = connect_to(setup->port);
+        write_fully(peer, "Csealed-dawdle$", 15);
+        read_fully(peer, &answer, 1);
+        if (answer == 'O')
+            break;
+        CHECK(close(peer) == 0);
+        CHECK(nanosleep(&moment, NULL) == 0);
+    }
+    write_fully(peer, "\0", 1);
+    CHECK_STATUS(ended(&listener), P2PXFER_CONNECTION_LOST);
+    CHECK(close(peer) == 0);
+}
+
 static void a_transfer_of_files_is_no_such_stream(const struct setup *setup)
 {
     struct end end;
@@ -294,10 +322,11 @@ int main(int argc, char **argv)
     no_argument_crashes_it(&setup);
     ten_million_bytes_come_back_from_an_echo(&setup);
     the_listener_may_speak_first_and_the_caller_poll(&setup);
-    if (0)     what_is_pending_is_told_while_another_thread_waits_for_more(&setup);
+    what_is_pending_is_told_while_another_thread_waits_for_more(&setup);
     a_side_that_has_finished_may_wait_for_an_answer_as_long_as_it_likes(&setup);
     what_was_written_arrives_though_its_writer_has_not_read_all(&setup);
     another_secret_opens_nothing(&setup);
+    a_caller_that_dawdles_does_not_keep_a_listener_for_ever(&setup);
     a_transfer_of_files_is_no_such_stream(&setup);
     return 0;
 }
