@@ -81,7 +81,11 @@ pub unsafe extern "C" fn p2pxfer_send_stream(
         Ok(vec![Argument::Stream(name, input)])
     };
     // SAFETY: the caller passes NULL or a handle.
-    unsafe { send_all(handle, arguments, || drop(gate.close())) }
+    unsafe {
+        send_all(handle, arguments, || {
+            gate.close();
+        })
+    }
 }
 
 /// Waits under the user id for a sender and puts the file that it sends, no folder and not several, into `bytes`,
@@ -123,7 +127,7 @@ pub unsafe extern "C" fn p2pxfer_recv_stream(
     };
     let gate = Gate::new(Drain { write, user });
     // SAFETY: the caller passes NULL or a handle.
-    unsafe { receive(handle, &gate, drop) }
+    unsafe { receive(handle, &gate, |_| ()) }
 }
 
 /// Most bytes that an object in memory has.
