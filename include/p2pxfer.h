@@ -21,6 +21,9 @@
  * callback, is P2PXFER_BUSY and changes nothing. p2pxfer_cancel() alone may run beside
  * another call. Different handles have nothing to do with each other.
  *
+ * Callbacks: functions that the library is given must return: no exception and no longjmp may
+ * leave them.
+ *
  * Strings: they end with a NUL, and are copied: the caller keeps what it passes in and owns the
  * buffers that are filled. A path is bytes as the system takes them; on Windows it is UTF-8. What
  * the library says is UTF-8, on one line, and safe to print: what came from the net is escaped.
@@ -408,7 +411,7 @@ typedef int (*p2pxfer_write)(void *user, const uint8_t *bytes, size_t length);
  * before the relay's name is looked up, when a receiver begins to wait, when the peer is there, and
  * about once a second while a sender waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED.
  * It may call p2pxfer_cancel() and the functions that take no handle; all others are P2PXFER_BUSY on
- * this handle. It must return: no exception and no longjmp may leave it.
+ * this handle.
  */
 typedef int (*p2pxfer_progress)(void *user, uint64_t done, uint64_t total);
 
@@ -664,7 +667,7 @@ p2pxfer_status p2pxfer_relay_start(const char *address, uint32_t port, struct p2
 
 /**
  * As p2pxfer_relay_start(), with `count` settings; the last one of an option counts. `settings` may be NULL when `count`
- * is 0. P2PXFER_BAD_ARGUMENT when an option is unknown or has no such value.
+ * is 0. P2PXFER_BAD_ARGUMENT when an option is unknown or has no such value, or there are more than 1,000 settings.
  */
 p2pxfer_status p2pxfer_relay_start_with(const char *address,
                                         uint32_t port,
@@ -748,7 +751,7 @@ p2pxfer_status p2pxfer_listen_sealed(struct p2pxfer *handle,
  * Reads 1 to `size` bytes into `buffer` and returns how many; waits until there are any. 0 at the end, when the other
  * side has finished. Negative: P2PXFER_TRUNCATED when the connection ended before that, P2PXFER_PROTOCOL when
  * something was changed on the way or the other side is no such stream, P2PXFER_CONNECTION_LOST otherwise. After
- * one of those nothing more comes.
+ * one of those nothing more comes, and each later call returns the same.
  */
 int32_t p2pxfer_stream_read(struct p2pxfer_stream *stream,
                             void *buffer,

@@ -20,7 +20,7 @@ pub const P2PXFER_FOREVER: u32 = 0xffff_ffff;
 /// before the relay's name is looked up, when a receiver begins to wait, when the peer is there, and
 /// about once a second while a sender waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED.
 /// It may call p2pxfer_cancel() and the functions that take no handle; all others are P2PXFER_BUSY on
-/// this handle. It must return: no exception and no longjmp may leave it.
+/// this handle.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 pub type p2pxfer_progress =
     Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> c_int>;

@@ -55,7 +55,7 @@ pub unsafe extern "C" fn p2pxfer_listen_sealed(
 /// Reads 1 to `size` bytes into `buffer` and returns how many; waits until there are any. 0 at the end, when the other
 /// side has finished. Negative: P2PXFER_TRUNCATED when the connection ended before that, P2PXFER_PROTOCOL when
 /// something was changed on the way or the other side is no such stream, P2PXFER_CONNECTION_LOST otherwise. After
-/// one of those nothing more comes.
+/// one of those nothing more comes, and each later call returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_stream_read(
     stream: *mut p2pxfer_stream,

@@ -81,7 +81,8 @@ struct Reading {
     record: Vec<u8>,
     /// What of the record is opened and not read yet.
     left: Range<usize>,
-    state: State,
+    /// How it came to its end, once it has.
+    end: Option<Result<(), Error>>,
 }
 
 struct Writing {
@@ -90,11 +91,10 @@ struct Writing {
     state: State,
 }
 
-/// Of one direction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// The last record was read or written.
+    /// The last record was written.
     Ended,
     /// After an error nothing more fits.
     Broken,
@@ -174,7 +174,7 @@ impl Sealed {
                 opener,
                 record: Vec::new(),
                 left: 0..0,
-                state: State::Open,
+                end: None,
             }),
             writing: Mutex::new(Writing {
                 sealer,
@@ -205,23 +205,22 @@ impl Sealed {
     /// # Errors
     /// [`Error::Truncated`] when the connection ended and the other side had not finished, [`Error::Tampered`] when a
     /// record was changed, [`Error::Broken`] when the other side is no such stream but a transfer of files,
-    /// [`Error::Lost`] otherwise.
+    /// [`Error::Lost`] otherwise. After one of those each later call returns the same.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let mut reading = locked(&self.reading);
         if buffer.is_empty() {
             return Ok(0);
         }
         while reading.left.is_empty() {
-            match reading.state {
-                State::Open => {}
-                State::Ended => return Ok(0),
-                State::Broken => return Err(Error::Truncated),
+            match &reading.end {
+                None => {}
+                Some(Ok(())) => return Ok(0),
+                Some(Err(error)) => return Err(again(error)),
             }
-            let next = reading.next(&self.stream);
-            if next.is_err() {
-                reading.state = State::Broken;
+            if let Err(error) = reading.next(&self.stream) {
+                reading.end = Some(Err(again(&error)));
+                return Err(error);
             }
-            next?;
         }
         let count = buffer.len().min(reading.left.len());
         let start = reading.left.start;
@@ -264,7 +263,7 @@ impl Drop for Sealed {
     fn drop(&mut self) {
         let finished = locked(&self.writing).state == State::Ended;
         // Behind the other side's last record nothing comes, and after an error nothing is to be saved.
-        if finished && locked(&self.reading).state == State::Open {
+        if finished && locked(&self.reading).end.is_none() {
             connection::end(&self.stream, connection::DRAIN_TIME);
         }
     }
@@ -292,7 +291,7 @@ impl Reading {
                 Ok(())
             }
             [STREAM_END] => {
-                self.state = State::Ended;
+                self.end = Some(Ok(()));
                 Ok(())
             }
             _ => Err(Error::Broken("it has files to move, and this is a stream")),
@@ -318,6 +317,16 @@ impl Writing {
             self.state = State::Broken;
         }
         written.map_err(Error::Lost)
+    }
+}
+
+/// What reading ended with, another time.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Tampered => Error::Tampered,
+        Error::Broken(how) => Error::Broken(how),
+        Error::Lost(error) => Error::Lost(error.kind().into()),
+        _ => Error::Truncated,
     }
 }
 

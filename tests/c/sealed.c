@@ -265,6 +265,7 @@ static void a_transfer_of_files_is_no_such_stream(const struct setup *setup)
     start(&job);
     MUST(ended(&end));
     CHECK_STATUS(p2pxfer_stream_read(end.stream, bytes, sizeof bytes), P2PXFER_PROTOCOL);
+    CHECK_STATUS(p2pxfer_stream_read(end.stream, bytes, sizeof bytes), P2PXFER_PROTOCOL);
     MUST(p2pxfer_stream_write(end.stream, "x", 1));
     CHECK(finish(&job) != P2PXFER_OK);
     MUST(p2pxfer_stream_free(end.stream));
