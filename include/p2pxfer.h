@@ -397,9 +397,10 @@ typedef int64_t (*p2pxfer_read)(void *user, uint8_t *buffer, size_t size);
 
 /**
  * Takes what is received: `length` bytes, at least one, behind those before. Returns 0, or anything else when it
- * cannot take them, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library, one call at
- * a time, and never after the call that it was given to has returned. That all of it is right, and the end, only
- * that call's P2PXFER_OK says. What it may call is what p2pxfer_progress may.
+ * cannot take them, which ends the transfer with P2PXFER_FILE. It is called in the thread that called
+ * p2pxfer_recv_stream(). One that takes longer than 30 seconds may cost the connection, and longer than the sender goes
+ * on trying to reconnect the transfer. That all of it is right, and the end, only that call's P2PXFER_OK says. What it
+ * may call is what p2pxfer_progress may.
  */
 typedef int (*p2pxfer_write)(void *user, const uint8_t *bytes, size_t length);
 

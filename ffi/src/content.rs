@@ -23,9 +23,10 @@ pub type p2pxfer_read =
     Option<unsafe extern "C" fn(user: *mut c_void, buffer: *mut u8, size: usize) -> i64>;
 
 /// Takes what is received: `length` bytes, at least one, behind those before. Returns 0, or anything else when it
-/// cannot take them, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library, one call at
-/// a time, and never after the call that it was given to has returned. That all of it is right, and the end, only
-/// that call's P2PXFER_OK says. What it may call is what p2pxfer_progress may.
+/// cannot take them, which ends the transfer with P2PXFER_FILE. It is called in the thread that called
+/// p2pxfer_recv_stream(). One that takes longer than 30 seconds may cost the connection, and longer than the sender goes
+/// on trying to reconnect the transfer. That all of it is right, and the end, only that call's P2PXFER_OK says. What it
+/// may call is what p2pxfer_progress may.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 pub type p2pxfer_write =
     Option<unsafe extern "C" fn(user: *mut c_void, bytes: *const u8, length: usize) -> c_int>;

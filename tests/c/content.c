@@ -20,12 +20,13 @@ struct side {
     void *user;
     const char *name;
     p2pxfer_status status;
-    pthread_t thread;
+    pthread_t thread, self;
 };
 
 static void *run_side(void *argument)
 {
     struct side *side = (struct side *)argument;
+    side->self = pthread_self();
     if (side->bytes != NULL)
         side->status = p2pxfer_send_buffer(side->handle, side->name, side->bytes, side->length);
     else if (side->read != NULL)
@@ -62,6 +63,7 @@ static void end(struct side *side) { MUST(p2pxfer_free(side->handle)); }
 /* A writer's and a reader's state. */
 struct flow {
     p2pxfer *handle;
+    const struct side *side; /* of a writer */
     size_t at;
     size_t stop; /* there it gives up */
 };
@@ -85,6 +87,7 @@ static int take(void *user, const uint8_t *bytes, size_t length)
     struct flow *flow = (struct flow *)user;
     size_t index;
     CHECK(length > 0);
+    CHECK(pthread_equal(pthread_self(), flow->side->self));
     if (flow->at >= flow->stop)
         return 1;
     for (index = 0; index < length; index++)
@@ -154,6 +157,7 @@ static void a_reader_feeds_a_writer(const struct setup *setup)
     memset(&taken, 0, sizeof taken);
     given.handle = from.handle;
     taken.handle = to.handle;
+    taken.side = &to;
     given.stop = taken.stop = SIZE_MAX;
     from.read = give;
     from.user = &given;
