@@ -1,6 +1,7 @@
 //! The handle: its settings, its last error, and who may use it now.
 
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -101,6 +102,18 @@ impl State {
         }
         endpoint.wait = self.wait;
         Ok(endpoint)
+    }
+
+    /// What tells the caller's functions what happens until a stream is there.
+    pub(crate) fn observer(&self) -> impl FnMut(Event<'_>) -> ControlFlow<()> + use<> {
+        let teller = self.teller();
+        move |event| {
+            teller.hear(&event);
+            match teller.tell(0, 0) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
     }
 
     /// What tells the caller's functions how it goes.

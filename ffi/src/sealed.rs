@@ -1,12 +1,11 @@
 //! A stream through the relay that the secret seals.
 
 use std::ffi::c_void;
-use std::ops::ControlFlow;
 use std::slice;
 
 use p2pxfer_core::client::sealed::{self, Sealed};
 use p2pxfer_core::client::{Cancel, Endpoint};
-use p2pxfer_core::transfer::{Error, Event, Observer, Secret};
+use p2pxfer_core::transfer::{Error, Observer, Secret};
 
 use crate::boundary::{self, Failure};
 use crate::handle::p2pxfer;
@@ -178,14 +177,7 @@ unsafe fn connect(
             check_secret(state)?;
             let missing = || Failure::bad("a sealed stream needs a secret: set one");
             let secret = state.options.secret.as_ref().ok_or_else(missing)?;
-            let teller = state.teller();
-            let mut observer = move |event: Event<'_>| {
-                teller.hear(&event);
-                match teller.tell(0, 0) {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
-            };
+            let mut observer = state.observer();
             let stream = run(handle, |cancel| {
                 Ok(job(&endpoint, secret, cancel, &mut observer)?)
             })?;

@@ -1,10 +1,9 @@
 //! A connected socket through the relay.
 
 use std::net::TcpStream;
-use std::ops::ControlFlow;
 
 use p2pxfer_core::client::{Cancel, Endpoint, stream};
-use p2pxfer_core::transfer::{Error, Event, Observer};
+use p2pxfer_core::transfer::{Error, Observer};
 
 use crate::boundary::{self, Failure};
 use crate::handle::{State, p2pxfer};
@@ -85,14 +84,7 @@ unsafe fn connect(
         handle.call(|state| {
             check_plain(state)?;
             let endpoint = state.endpoint()?;
-            let teller = state.teller();
-            let mut observer = move |event: Event<'_>| {
-                teller.hear(&event);
-                match teller.tell(0, 0) {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
-            };
+            let mut observer = state.observer();
             let stream = run(handle, |cancel| Ok(job(&endpoint, cancel, &mut observer)?))?;
             // SAFETY: it is not NULL, and the rest is as the caller promises.
             unsafe { out.write(into_socket(stream)) };

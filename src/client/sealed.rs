@@ -57,7 +57,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::jobs::{WRONG_SECRET, uncancelled};
+use super::jobs::{WRONG_SECRET, tell_version, uncancelled};
 use super::meeting::Meeting;
 use super::{Cancel, Endpoint, Wait, connection, negotiate};
 use crate::transfer::channel::{Channel, LENGTH_SIZE, Opener, Sealer, frame};
@@ -115,7 +115,7 @@ pub fn dial(
         Event::Matched.tell(observer)?;
         match negotiate::call(&connection, &endpoint.user, Some(secret), None)? {
             negotiate::Sender::Version2(channel) => {
-                tell(&channel, observer)?;
+                tell_version(2, channel.verified, observer)?;
                 Ok(Sealed::new(connection.into_stream()?, *channel))
             }
             negotiate::Sender::Version1(_) => Err(Error::Version1Only),
@@ -145,7 +145,7 @@ pub fn listen(
         Event::Matched.tell(observer)?;
         match negotiate::answer(&connection, &endpoint.user, Some(secret), false) {
             Ok(negotiate::Receiver::Version2(channel)) => {
-                tell(&channel, observer)?;
+                tell_version(2, channel.verified, observer)?;
                 Ok(Sealed::new(connection.into_stream()?, *channel))
             }
             Ok(negotiate::Receiver::Version1(_)) => Err(Error::Version1Only),
@@ -157,12 +157,6 @@ pub fn listen(
             }
         }
     })
-}
-
-fn tell(channel: &Channel, observer: &mut Observer<'_>) -> Result<(), Error> {
-    let verified = channel.verified;
-    let version = 2;
-    Event::Version { version, verified }.tell(observer)
 }
 
 impl Sealed {
