@@ -69,7 +69,8 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 
 /// The two ends of a stream, one to be read and one to be written, each by one thread at a time; the two threads do
 /// not wait for each other. Dropped, it ends the connection: without [`Sealed::finish`] the other side finds it cut
-/// off; after it, what was written still has 3 seconds to arrive, in which what comes is thrown away.
+/// off; after it, unless the other side's end was read, what comes is thrown away until the other side ends it too, for
+/// 3 seconds at most, so that what was written arrives.
 pub struct Sealed {
     stream: TcpStream,
     reading: Mutex<Reading>,
