@@ -21,6 +21,9 @@
  * callback, is P2PXFER_BUSY and changes nothing. p2pxfer_cancel() alone may run beside
  * another call. Different handles have nothing to do with each other.
  *
+ * Callbacks: functions that the library is given must return: no exception and no longjmp may
+ * leave them.
+ *
  * Strings: they end with a NUL, and are copied: the caller keeps what it passes in and owns the
  * buffers that are filled. A path is bytes as the system takes them; on Windows it is UTF-8. What
  * the library says is UTF-8, on one line, and safe to print: what came from the net is escaped.
@@ -375,6 +378,11 @@ typedef struct p2pxfer_relay p2pxfer_relay;
 /**
  * A stream that a secret seals: whoever is between the two sides can read and change nothing, and each side is sure
  * of the other. One thread may read and another one write at the same time.
+ *
+ * Reads and writes wait without an end: p2pxfer_set_idle_timeout() is for transfers, and there is no other timeout. A
+ * write waits while the other side does not read, so two sides that both write much before they read wait for each
+ * other for ever. Leave the flags and timeouts of its socket alone: a read or write that it ends early loses its place,
+ * and the stream is of no more use.
  */
 typedef struct p2pxfer_stream p2pxfer_stream;
 
@@ -382,16 +390,17 @@ typedef struct p2pxfer_stream p2pxfer_stream;
  * Gives what is to be sent: puts 1 to `size` bytes into `buffer` and returns how many; 0 at the end, and anything
  * negative when it cannot go on, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library,
  * some megabytes ahead of what the receiver has, and never after the call that it was given to has returned. It may
- * wait for more as long as it likes, but while it does p2pxfer_cancel() waits for it. What it may call is what
- * p2pxfer_progress may.
+ * wait for more as long as it likes, but however the transfer ends, also by p2pxfer_cancel(), p2pxfer_send_stream()
+ * returns only when this has: close what it reads from to end it. What it may call is what p2pxfer_progress may.
  */
 typedef int64_t (*p2pxfer_read)(void *user, uint8_t *buffer, size_t size);
 
 /**
  * Takes what is received: `length` bytes, at least one, behind those before. Returns 0, or anything else when it
- * cannot take them, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library, one call at
- * a time, and never after the call that it was given to has returned. That all of it is right, and the end, only
- * that call's P2PXFER_OK says. What it may call is what p2pxfer_progress may.
+ * cannot take them, which ends the transfer with P2PXFER_FILE. It is called in the thread that called
+ * p2pxfer_recv_stream(). One that takes longer than 30 seconds may cost the connection, and longer than the sender goes
+ * on trying to reconnect the transfer. That all of it is right, and the end, only that call's P2PXFER_OK says. What it
+ * may call is what p2pxfer_progress may.
  */
 typedef int (*p2pxfer_write)(void *user, const uint8_t *bytes, size_t length);
 
@@ -403,7 +412,7 @@ typedef int (*p2pxfer_write)(void *user, const uint8_t *bytes, size_t length);
  * before the relay's name is looked up, when a receiver begins to wait, when the peer is there, and
  * about once a second while a sender waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED.
  * It may call p2pxfer_cancel() and the functions that take no handle; all others are P2PXFER_BUSY on
- * this handle. It must return: no exception and no longjmp may leave it.
+ * this handle.
  */
 typedef int (*p2pxfer_progress)(void *user, uint64_t done, uint64_t total);
 
@@ -659,7 +668,7 @@ p2pxfer_status p2pxfer_relay_start(const char *address, uint32_t port, struct p2
 
 /**
  * As p2pxfer_relay_start(), with `count` settings; the last one of an option counts. `settings` may be NULL when `count`
- * is 0. P2PXFER_BAD_ARGUMENT when an option is unknown or has no such value.
+ * is 0. P2PXFER_BAD_ARGUMENT when an option is unknown or has no such value, or there are more than 1,000 settings.
  */
 p2pxfer_status p2pxfer_relay_start_with(const char *address,
                                         uint32_t port,
@@ -731,8 +740,10 @@ p2pxfer_status p2pxfer_dial_sealed(struct p2pxfer *handle,
 
 /**
  * Waits under the user id until a caller has proved that it knows the secret, as long as p2pxfer_set_wait() says, and
- * puts a stream into `*out`: as that of p2pxfer_dial_sealed(). Whoever tries another secret ends the wait with
- * P2PXFER_WRONG_SECRET, after a pause of a second, which is all that it learns.
+ * puts a stream into `*out`: as that of p2pxfer_dial_sealed(). Whoever calls and does not prove it ends the wait, with
+ * P2PXFER_WRONG_SECRET, P2PXFER_PROTOCOL, P2PXFER_CONNECTION_LOST or whatever it is: call this again. Who tries another
+ * secret does so after a pause of a second, and learns no more than that it was another one. Who says nothing more has
+ * 30 seconds, or what is left of the wait when that is less.
  */
 p2pxfer_status p2pxfer_listen_sealed(struct p2pxfer *handle,
                                      struct p2pxfer_stream **out);
@@ -741,7 +752,7 @@ p2pxfer_status p2pxfer_listen_sealed(struct p2pxfer *handle,
  * Reads 1 to `size` bytes into `buffer` and returns how many; waits until there are any. 0 at the end, when the other
  * side has finished. Negative: P2PXFER_TRUNCATED when the connection ended before that, P2PXFER_PROTOCOL when
  * something was changed on the way or the other side is no such stream, P2PXFER_CONNECTION_LOST otherwise. After
- * one of those nothing more comes.
+ * one of those nothing more comes, and each later call returns the same.
  */
 int32_t p2pxfer_stream_read(struct p2pxfer_stream *stream,
                             void *buffer,
@@ -756,7 +767,8 @@ p2pxfer_status p2pxfer_stream_write(struct p2pxfer_stream *stream,
                                     size_t length);
 
 /**
- * Says that this side writes no more: the other side reads 0 once it has read all. The other direction goes on.
+ * Says that this side writes no more: the other side reads 0 once it has read all. The other direction goes on, and
+ * may be silent for as long as it likes.
  */
 p2pxfer_status p2pxfer_stream_finish(struct p2pxfer_stream *stream);
 
@@ -770,13 +782,18 @@ p2pxfer_status p2pxfer_stream_socket(const struct p2pxfer_stream *stream,
                                      p2pxfer_socket *out);
 
 /**
- * How many bytes can be read at once, whatever the socket says, or a negative p2pxfer_status.
+ * How many bytes can be read at once, whatever the socket says, or a negative p2pxfer_status. It does not wait: 0 while
+ * another thread reads.
  */
 int32_t p2pxfer_stream_pending(const struct p2pxfer_stream *stream);
 
 /**
  * Ends the connection and frees the stream; NULL is fine. Where p2pxfer_stream_finish() was not called before, the
- * other side finds P2PXFER_TRUNCATED. No other thread may be inside a call on this stream.
+ * other side finds P2PXFER_TRUNCATED or P2PXFER_CONNECTION_LOST, and may lose what was written last. Where it was, and
+ * the other side's end was not read, this throws away what still comes until the other side has freed its stream, for
+ * 3 seconds at most: a connection that is closed while something is there to be read takes back what is on its way.
+ * Only the other side's answer, or its end when it finishes behind all that it reads, says that it has everything. No
+ * other thread may be inside a call on this stream.
  */
 p2pxfer_status p2pxfer_stream_free(struct p2pxfer_stream *stream);
 
@@ -789,7 +806,9 @@ const char *p2pxfer_strerror(int32_t status);
 /**
  * Calls whoever waits under the user id and puts a connected socket into `*out`, for any protocol.
  * Blocks until somebody is there, as p2pxfer_set_wait() says. Whatever goes into the socket comes out
- * of the other side's, and nothing else does. After shutdown() of one direction the other goes on.
+ * of the other side's, and nothing else does. After shutdown() of one direction the other goes on,
+ * until it ends too or is silent for the relay's half-close time: 30 seconds unless its operator has
+ * set another one.
  *
  * The socket is the caller's, to be closed with close(), or closesocket() on Windows; the handle and
  * the library have forgotten it. It blocks, has no timeout, TCP_NODELAY set, and is not inherited by

@@ -16,16 +16,17 @@ use crate::transfer::{receive_into, send_all};
 /// Gives what is to be sent: puts 1 to `size` bytes into `buffer` and returns how many; 0 at the end, and anything
 /// negative when it cannot go on, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library,
 /// some megabytes ahead of what the receiver has, and never after the call that it was given to has returned. It may
-/// wait for more as long as it likes, but while it does p2pxfer_cancel() waits for it. What it may call is what
-/// p2pxfer_progress may.
+/// wait for more as long as it likes, but however the transfer ends, also by p2pxfer_cancel(), p2pxfer_send_stream()
+/// returns only when this has: close what it reads from to end it. What it may call is what p2pxfer_progress may.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 pub type p2pxfer_read =
     Option<unsafe extern "C" fn(user: *mut c_void, buffer: *mut u8, size: usize) -> i64>;
 
 /// Takes what is received: `length` bytes, at least one, behind those before. Returns 0, or anything else when it
-/// cannot take them, which ends the transfer with P2PXFER_FILE. It is called in a thread of the library, one call at
-/// a time, and never after the call that it was given to has returned. That all of it is right, and the end, only
-/// that call's P2PXFER_OK says. What it may call is what p2pxfer_progress may.
+/// cannot take them, which ends the transfer with P2PXFER_FILE. It is called in the thread that called
+/// p2pxfer_recv_stream(). One that takes longer than 30 seconds may cost the connection, and longer than the sender goes
+/// on trying to reconnect the transfer. That all of it is right, and the end, only that call's P2PXFER_OK says. What it
+/// may call is what p2pxfer_progress may.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 pub type p2pxfer_write =
     Option<unsafe extern "C" fn(user: *mut c_void, bytes: *const u8, length: usize) -> c_int>;
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn p2pxfer_send_buffer(
         Ok(vec![Argument::Bytes(name, bytes.into())])
     };
     // SAFETY: the caller passes NULL or a handle.
-    unsafe { send_all(handle, read) }
+    unsafe { send_all(handle, read, || ()) }
 }
 
 /// Sends what `read` gives until its end, which it gets `user` for, as a file called `name`: as for
@@ -81,9 +82,11 @@ pub unsafe extern "C" fn p2pxfer_send_stream(
         Ok(vec![Argument::Stream(name, input)])
     };
     // SAFETY: the caller passes NULL or a handle.
-    let status = unsafe { send_all(handle, arguments) };
-    gate.close();
-    status
+    unsafe {
+        send_all(handle, arguments, || {
+            gate.close();
+        })
+    }
 }
 
 /// Waits under the user id for a sender and puts the file that it sends, no folder and not several, into `bytes`,
@@ -104,9 +107,9 @@ pub unsafe extern "C" fn p2pxfer_recv_buffer(
         size,
         used: 0,
     });
+    let mut used = 0;
     // SAFETY: the caller passes NULL or a handle.
-    let status = unsafe { receive(handle, &gate) };
-    let used = gate.close().map_or(0, |room| room.used);
+    let status = unsafe { receive(handle, &gate, |room| used = room.used) };
     // SAFETY: it is not NULL, so it points to a number of the caller's.
     unsafe { length.write(used) };
     status
@@ -125,9 +128,7 @@ pub unsafe extern "C" fn p2pxfer_recv_stream(
     };
     let gate = Gate::new(Drain { write, user });
     // SAFETY: the caller passes NULL or a handle.
-    let status = unsafe { receive(handle, &gate) };
-    gate.close();
-    status
+    unsafe { receive(handle, &gate, |_| ()) }
 }
 
 /// Most bytes that an object in memory has.
@@ -143,9 +144,11 @@ unsafe fn file_name(name: *const c_char) -> Result<String, Failure> {
     boundary::text(bytes, what).map(String::from)
 }
 
+/// Receives through the gate, and lets `then` have what was behind it.
+///
 /// # Safety
 /// `handle` is NULL or a handle.
-unsafe fn receive<T>(handle: *mut p2pxfer, gate: &Gate<T>) -> p2pxfer_status
+unsafe fn receive<T>(handle: *mut p2pxfer, gate: &Gate<T>, then: impl FnOnce(T)) -> p2pxfer_status
 where
     Gate<T>: Write + Send + 'static,
 {
@@ -153,8 +156,13 @@ where
         target: Target::Output(Output::new(gate.clone())),
         overwrite: false,
     };
+    let then = || {
+        if let Some(inside) = gate.close() {
+            then(inside);
+        }
+    };
     // SAFETY: as the caller promises, and there is no buffer.
-    unsafe { receive_into(handle, Some(place), std::ptr::null_mut(), 0) }
+    unsafe { receive_into(handle, Some(place), std::ptr::null_mut(), 0, then) }
 }
 
 /// What is the caller's, for a thread of ours, until the call that it came with is over.

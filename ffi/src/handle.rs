@@ -1,6 +1,7 @@
 //! The handle: its settings, its last error, and who may use it now.
 
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub const P2PXFER_FOREVER: u32 = 0xffff_ffff;
 /// before the relay's name is looked up, when a receiver begins to wait, when the peer is there, and
 /// about once a second while a sender waits. Anything but 0 ends the transfer with P2PXFER_CANCELLED.
 /// It may call p2pxfer_cancel() and the functions that take no handle; all others are P2PXFER_BUSY on
-/// this handle. It must return: no exception and no longjmp may leave it.
+/// this handle.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 pub type p2pxfer_progress =
     Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> c_int>;
@@ -101,6 +102,18 @@ impl State {
         }
         endpoint.wait = self.wait;
         Ok(endpoint)
+    }
+
+    /// What tells the caller's functions what happens until a stream is there.
+    pub(crate) fn observer(&self) -> impl FnMut(Event<'_>) -> ControlFlow<()> + use<> {
+        let teller = self.teller();
+        move |event| {
+            teller.hear(&event);
+            match teller.tell(0, 0) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
     }
 
     /// What tells the caller's functions how it goes.

@@ -113,7 +113,7 @@ pub unsafe extern "C" fn p2pxfer_relay_start(
 }
 
 /// As p2pxfer_relay_start(), with `count` settings; the last one of an option counts. `settings` may be NULL when `count`
-/// is 0. P2PXFER_BAD_ARGUMENT when an option is unknown or has no such value.
+/// is 0. P2PXFER_BAD_ARGUMENT when an option is unknown or has no such value, or there are more than 1,000 settings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_relay_start_with(
     address: *const c_char,

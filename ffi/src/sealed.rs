@@ -1,12 +1,11 @@
 //! A stream through the relay that the secret seals.
 
 use std::ffi::c_void;
-use std::ops::ControlFlow;
 use std::slice;
 
 use p2pxfer_core::client::sealed::{self, Sealed};
 use p2pxfer_core::client::{Cancel, Endpoint};
-use p2pxfer_core::transfer::{Error, Event, Observer, Secret};
+use p2pxfer_core::transfer::{Error, Observer, Secret};
 
 use crate::boundary::{self, Failure};
 use crate::handle::p2pxfer;
@@ -16,6 +15,11 @@ use crate::transfer::{check_secret, run};
 
 /// A stream that a secret seals: whoever is between the two sides can read and change nothing, and each side is sure
 /// of the other. One thread may read and another one write at the same time.
+///
+/// Reads and writes wait without an end: p2pxfer_set_idle_timeout() is for transfers, and there is no other timeout. A
+/// write waits while the other side does not read, so two sides that both write much before they read wait for each
+/// other for ever. Leave the flags and timeouts of its socket alone: a read or write that it ends early loses its place,
+/// and the stream is of no more use.
 #[expect(non_camel_case_types, reason = "the name that C sees")]
 #[derive(Debug)]
 pub struct p2pxfer_stream(Sealed);
@@ -34,8 +38,10 @@ pub unsafe extern "C" fn p2pxfer_dial_sealed(
 }
 
 /// Waits under the user id until a caller has proved that it knows the secret, as long as p2pxfer_set_wait() says, and
-/// puts a stream into `*out`: as that of p2pxfer_dial_sealed(). Whoever tries another secret ends the wait with
-/// P2PXFER_WRONG_SECRET, after a pause of a second, which is all that it learns.
+/// puts a stream into `*out`: as that of p2pxfer_dial_sealed(). Whoever calls and does not prove it ends the wait, with
+/// P2PXFER_WRONG_SECRET, P2PXFER_PROTOCOL, P2PXFER_CONNECTION_LOST or whatever it is: call this again. Who tries another
+/// secret does so after a pause of a second, and learns no more than that it was another one. Who says nothing more has
+/// 30 seconds, or what is left of the wait when that is less.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_listen_sealed(
     handle: *mut p2pxfer,
@@ -48,7 +54,7 @@ pub unsafe extern "C" fn p2pxfer_listen_sealed(
 /// Reads 1 to `size` bytes into `buffer` and returns how many; waits until there are any. 0 at the end, when the other
 /// side has finished. Negative: P2PXFER_TRUNCATED when the connection ended before that, P2PXFER_PROTOCOL when
 /// something was changed on the way or the other side is no such stream, P2PXFER_CONNECTION_LOST otherwise. After
-/// one of those nothing more comes.
+/// one of those nothing more comes, and each later call returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_stream_read(
     stream: *mut p2pxfer_stream,
@@ -90,7 +96,8 @@ pub unsafe extern "C" fn p2pxfer_stream_write(
     })
 }
 
-/// Says that this side writes no more: the other side reads 0 once it has read all. The other direction goes on.
+/// Says that this side writes no more: the other side reads 0 once it has read all. The other direction goes on, and
+/// may be silent for as long as it likes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_stream_finish(stream: *mut p2pxfer_stream) -> p2pxfer_status {
     boundary::status(|| {
@@ -117,7 +124,8 @@ pub unsafe extern "C" fn p2pxfer_stream_socket(
     })
 }
 
-/// How many bytes can be read at once, whatever the socket says, or a negative p2pxfer_status.
+/// How many bytes can be read at once, whatever the socket says, or a negative p2pxfer_status. It does not wait: 0 while
+/// another thread reads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_stream_pending(stream: *const p2pxfer_stream) -> i32 {
     boundary::length(|| {
@@ -128,7 +136,11 @@ pub unsafe extern "C" fn p2pxfer_stream_pending(stream: *const p2pxfer_stream) -
 }
 
 /// Ends the connection and frees the stream; NULL is fine. Where p2pxfer_stream_finish() was not called before, the
-/// other side finds P2PXFER_TRUNCATED. No other thread may be inside a call on this stream.
+/// other side finds P2PXFER_TRUNCATED or P2PXFER_CONNECTION_LOST, and may lose what was written last. Where it was, and
+/// the other side's end was not read, this throws away what still comes until the other side has freed its stream, for
+/// 3 seconds at most: a connection that is closed while something is there to be read takes back what is on its way.
+/// Only the other side's answer, or its end when it finishes behind all that it reads, says that it has everything. No
+/// other thread may be inside a call on this stream.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_stream_free(stream: *mut p2pxfer_stream) -> p2pxfer_status {
     boundary::status(|| {
@@ -165,14 +177,7 @@ unsafe fn connect(
             check_secret(state)?;
             let missing = || Failure::bad("a sealed stream needs a secret: set one");
             let secret = state.options.secret.as_ref().ok_or_else(missing)?;
-            let teller = state.teller();
-            let mut observer = move |event: Event<'_>| {
-                teller.hear(&event);
-                match teller.tell(0, 0) {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
-            };
+            let mut observer = state.observer();
             let stream = run(handle, |cancel| {
                 Ok(job(&endpoint, secret, cancel, &mut observer)?)
             })?;

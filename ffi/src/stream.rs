@@ -1,10 +1,9 @@
 //! A connected socket through the relay.
 
 use std::net::TcpStream;
-use std::ops::ControlFlow;
 
 use p2pxfer_core::client::{Cancel, Endpoint, stream};
-use p2pxfer_core::transfer::{Error, Event, Observer};
+use p2pxfer_core::transfer::{Error, Observer};
 
 use crate::boundary::{self, Failure};
 use crate::handle::{State, p2pxfer};
@@ -22,7 +21,9 @@ pub type p2pxfer_socket = isize;
 
 /// Calls whoever waits under the user id and puts a connected socket into `*out`, for any protocol.
 /// Blocks until somebody is there, as p2pxfer_set_wait() says. Whatever goes into the socket comes out
-/// of the other side's, and nothing else does. After shutdown() of one direction the other goes on.
+/// of the other side's, and nothing else does. After shutdown() of one direction the other goes on,
+/// until it ends too or is silent for the relay's half-close time: 30 seconds unless its operator has
+/// set another one.
 ///
 /// The socket is the caller's, to be closed with close(), or closesocket() on Windows; the handle and
 /// the library have forgotten it. It blocks, has no timeout, TCP_NODELAY set, and is not inherited by
@@ -83,14 +84,7 @@ unsafe fn connect(
         handle.call(|state| {
             check_plain(state)?;
             let endpoint = state.endpoint()?;
-            let teller = state.teller();
-            let mut observer = move |event: Event<'_>| {
-                teller.hear(&event);
-                match teller.tell(0, 0) {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
-            };
+            let mut observer = state.observer();
             let stream = run(handle, |cancel| Ok(job(&endpoint, cancel, &mut observer)?))?;
             // SAFETY: it is not NULL, and the rest is as the caller promises.
             unsafe { out.write(into_socket(stream)) };

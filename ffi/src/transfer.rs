@@ -26,7 +26,7 @@ pub unsafe extern "C" fn p2pxfer_send_file(
         Ok(vec![Argument::Path(path)])
     };
     // SAFETY: the caller passes NULL or a handle.
-    unsafe { send_all(handle, read) }
+    unsafe { send_all(handle, read, || ()) }
 }
 
 /// Sends several files and folders in one transfer: `count` paths, at least one. More than one needs
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn p2pxfer_send_files(
         Ok(arguments)
     };
     // SAFETY: the caller passes NULL or a handle.
-    unsafe { send_all(handle, read) }
+    unsafe { send_all(handle, read, || ()) }
 }
 
 /// Sends a text of 1 to 65,536 bytes of UTF-8, for a person to read. Needs version 2. The receiver has
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn p2pxfer_send_text(
         Ok(vec![Argument::Text(text.into())])
     };
     // SAFETY: the caller passes NULL or a handle.
-    unsafe { send_all(handle, read) }
+    unsafe { send_all(handle, read, || ()) }
 }
 
 /// Waits under the user id for a sender and puts what it sends, files and folders, into the output
@@ -91,10 +91,10 @@ pub unsafe extern "C" fn p2pxfer_recv_file(
     size: usize,
 ) -> p2pxfer_status {
     // SAFETY: the caller passes NULL or a handle, and NULL or a buffer of that size.
-    unsafe { receive_into(handle, None, buffer, size) }
+    unsafe { receive_into(handle, None, buffer, size, || ()) }
 }
 
-/// The body of a call that receives, into the handle's place or another one.
+/// The body of a call that receives, into the handle's place or another one, and does `then` before the handle is free.
 ///
 /// # Safety
 /// `handle` is NULL or a handle, `buffer` is NULL or has `size` bytes.
@@ -103,6 +103,7 @@ pub(crate) unsafe fn receive_into(
     elsewhere: Option<Place>,
     buffer: *mut c_char,
     size: usize,
+    then: impl FnOnce(),
 ) -> p2pxfer_status {
     boundary::status(|| {
         // SAFETY: the caller passes NULL or a buffer of that size.
@@ -126,6 +127,7 @@ pub(crate) unsafe fn receive_into(
                     &mut observer,
                 )?)
             });
+            then();
             drop(observer);
             state.text = text;
             state.report = received?;
@@ -154,13 +156,14 @@ pub unsafe extern "C" fn p2pxfer_cancel(handle: *mut p2pxfer) -> p2pxfer_status 
     })
 }
 
-/// The body of a call that sends what `read` takes from the caller.
+/// The body of a call that sends what `read` takes from the caller, and does `then` before the handle is free.
 ///
 /// # Safety
 /// `handle` is NULL or a handle.
 pub(crate) unsafe fn send_all(
     handle: *mut p2pxfer,
     read: impl FnOnce() -> Result<Vec<Argument>, Failure>,
+    then: impl FnOnce(),
 ) -> p2pxfer_status {
     boundary::status(|| {
         // SAFETY: as the caller promises.
@@ -172,10 +175,12 @@ pub(crate) unsafe fn send_all(
             check_secret(state)?;
             let mut text = Vec::new();
             let mut observer = observer(state, &mut text);
-            state.report = run(handle, |cancel| {
+            let sent = run(handle, |cancel| {
                 let options = &state.options;
                 Ok(send(&endpoint, options, &arguments, cancel, &mut observer)?)
-            })?;
+            });
+            then();
+            state.report = sent?;
             verdict(&state.report)
         })
     })

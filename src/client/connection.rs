@@ -10,7 +10,7 @@ use crate::sys::net;
 use crate::transfer::{Error, Link, v2};
 
 /// How long, and over how many bytes, the peer's end is awaited after the last answer.
-const DRAIN_TIME: Duration = Duration::from_secs(3);
+pub(super) const DRAIN_TIME: Duration = Duration::from_secs(3);
 const DRAIN_BYTES: usize = 64 << 20;
 /// A write that moves nothing for so long looks whether the job is cancelled.
 const STALL: Duration = Duration::from_secs(1);
@@ -24,6 +24,8 @@ pub(super) struct Connection<'a> {
     stream: Arc<TcpStream>,
     cancel: &'a Cancel,
     idle: Option<Duration>,
+    /// When reading ends, whatever comes.
+    deadline: Option<Instant>,
 }
 
 impl<'a> Connection<'a> {
@@ -35,6 +37,7 @@ impl<'a> Connection<'a> {
             stream,
             cancel,
             idle: None,
+            deadline: None,
         }
     }
 
@@ -46,6 +49,11 @@ impl<'a> Connection<'a> {
         self.stream.set_write_timeout(idle)?;
         self.idle = idle;
         Ok(())
+    }
+
+    /// From now on reading ends `within` that time, whatever comes, and not only after a silence.
+    pub(super) fn expire(&mut self, within: Duration) {
+        self.deadline = Some(Instant::now() + within);
     }
 
     /// The socket, which nothing of ours touches any more: without a timeout, and [`Cancel::cancel`]
@@ -73,8 +81,8 @@ impl<'a> Connection<'a> {
     }
 
     fn timed_out(&self, error: io::Error) -> io::Error {
-        match (error.kind(), self.idle) {
-            (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut, Some(idle)) => {
+        match (is_timeout(&error), self.idle) {
+            (true, Some(idle)) => {
                 let message = format!("nothing moved for {} s", idle.as_secs_f64());
                 io::Error::new(io::ErrorKind::TimedOut, message)
             }
@@ -93,44 +101,80 @@ impl<'a> Connection<'a> {
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            let last = self.look_at_the_clock()?;
             match (&*self.stream).read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if last && is_timeout(&error) => return Err(expired()),
                 Err(error) => return Err(self.timed_out(error)),
                 Ok(count) => return Ok(count),
             }
         }
     }
 
-    fn end(&self) {
-        // Whatever fails here, the transfer has had its result.
-        if self.stream.shutdown(Shutdown::Write).is_ok() {
-            let _ = self.drain();
+    /// Lets the next read wait no longer than there is time; whether it ends by the deadline when nothing comes.
+    fn look_at_the_clock(&self) -> io::Result<bool> {
+        let Some(deadline) = self.deadline else {
+            return Ok(false);
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(expired());
         }
+        let limit = self.idle.map_or(left, |idle| idle.min(left));
+        self.stream.set_read_timeout(Some(limit))?;
+        Ok(limit == left)
     }
 
-    fn drain(&self) -> io::Result<()> {
-        let time = match self.cancel.is_cancelled() {
-            true => STALL,
-            false => DRAIN_TIME,
-        };
-        let deadline = Instant::now() + time;
-        let mut scratch = vec![0; 64 * 1024];
-        let mut drained = 0;
-        while drained < DRAIN_BYTES {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            self.stream.set_read_timeout(Some(left))?;
-            match (&*self.stream).read(&mut scratch) {
-                Ok(0) => break,
-                Ok(count) => drained += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    fn end(&self) {
+        end(
+            &self.stream,
+            match self.cancel.is_cancelled() {
+                true => STALL,
+                false => DRAIN_TIME,
+            },
+        );
     }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+fn expired() -> io::Error {
+    let message = "the peer took too long to say who it is";
+    io::Error::new(io::ErrorKind::TimedOut, message)
+}
+
+/// Ends what is written, and awaits the peer's end: a socket that is closed while something is there to be read takes
+/// back what was written and has not arrived.
+pub(super) fn end(stream: &TcpStream, within: Duration) {
+    // Whatever fails here, the transfer has had its result.
+    if stream.shutdown(Shutdown::Write).is_ok() {
+        let _ = drain(stream, within);
+    }
+}
+
+fn drain(mut stream: &TcpStream, within: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + within;
+    let mut scratch = vec![0; 64 * 1024];
+    let mut drained = 0;
+    while drained < DRAIN_BYTES {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut scratch) {
+            Ok(0) => break,
+            Ok(count) => drained += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl Link for Connection<'_> {

@@ -454,7 +454,11 @@ fn received_report(received: Received) -> Report {
     }
 }
 
-fn tell_version(version: u8, verified: bool, observer: &mut Observer<'_>) -> Result<(), Error> {
+pub(super) fn tell_version(
+    version: u8,
+    verified: bool,
+    observer: &mut Observer<'_>,
+) -> Result<(), Error> {
     Event::Version { version, verified }.tell(observer)
 }
 

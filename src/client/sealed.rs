@@ -52,20 +52,25 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
-use super::jobs::{WRONG_SECRET, uncancelled};
+use super::jobs::{WRONG_SECRET, tell_version, uncancelled};
 use super::meeting::Meeting;
-use super::{Cancel, Endpoint, negotiate};
+use super::{Cancel, Endpoint, Wait, connection, negotiate};
 use crate::transfer::channel::{Channel, LENGTH_SIZE, Opener, Sealer, frame};
 use crate::transfer::{Error, Event, Observer, Secret};
 use crate::wire::v2::{BODY_MAX, STREAM_DATA, STREAM_END};
 
+/// How long a caller that has spoken may take at most to prove that it knows the secret.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+
 /// The two ends of a stream, one to be read and one to be written, each by one thread at a time; the two threads do
 /// not wait for each other. Dropped, it ends the connection: without [`Sealed::finish`] the other side finds it cut
-/// off.
+/// off; after it, unless the other side's end was read, what comes is thrown away until the other side ends it too, for
+/// 3 seconds at most, so that what was written arrives.
 pub struct Sealed {
     stream: TcpStream,
     reading: Mutex<Reading>,
@@ -77,7 +82,8 @@ struct Reading {
     record: Vec<u8>,
     /// What of the record is opened and not read yet.
     left: Range<usize>,
-    state: State,
+    /// How it came to its end, once it has.
+    end: Option<Result<(), Error>>,
 }
 
 struct Writing {
@@ -86,11 +92,10 @@ struct Writing {
     state: State,
 }
 
-/// Of one direction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// The last record was read or written.
+    /// The last record was written.
     Ended,
     /// After an error nothing more fits.
     Broken,
@@ -111,7 +116,7 @@ pub fn dial(
         Event::Matched.tell(observer)?;
         match negotiate::call(&connection, &endpoint.user, Some(secret), None)? {
             negotiate::Sender::Version2(channel) => {
-                tell(&channel, observer)?;
+                tell_version(2, channel.verified, observer)?;
                 Ok(Sealed::new(connection.into_stream()?, *channel))
             }
             negotiate::Sender::Version1(_) => Err(Error::Version1Only),
@@ -119,8 +124,9 @@ pub fn dial(
     })
 }
 
-/// Waits at `endpoint` until a caller has proved that it knows the secret. Who tries another one ends the wait, after
-/// a second's pause: a guess a second is all that anybody has.
+/// Waits at `endpoint` until a caller has proved that it knows the secret. Whoever comes and does not ends the wait: a
+/// caller has 30 seconds, or what is left of the wait when that is less. Who tries another secret does so after a
+/// second's pause: a guess a second is all that anybody has.
 ///
 /// # Errors
 /// Why nobody was met, or that the secrets differ.
@@ -131,11 +137,16 @@ pub fn listen(
     observer: &mut Observer<'_>,
 ) -> Result<Sealed, Error> {
     uncancelled(cancel, || {
-        let connection = Meeting::new(endpoint, cancel, observer).listen()?;
+        let start = Instant::now();
+        let mut connection = Meeting::new(endpoint, cancel, observer).listen()?;
+        connection.expire(match endpoint.wait {
+            Wait::For(time) => time.saturating_sub(start.elapsed()).min(HANDSHAKE),
+            Wait::Usual | Wait::Forever => HANDSHAKE,
+        });
         Event::Matched.tell(observer)?;
         match negotiate::answer(&connection, &endpoint.user, Some(secret), false) {
             Ok(negotiate::Receiver::Version2(channel)) => {
-                tell(&channel, observer)?;
+                tell_version(2, channel.verified, observer)?;
                 Ok(Sealed::new(connection.into_stream()?, *channel))
             }
             Ok(negotiate::Receiver::Version1(_)) => Err(Error::Version1Only),
@@ -149,12 +160,6 @@ pub fn listen(
     })
 }
 
-fn tell(channel: &Channel, observer: &mut Observer<'_>) -> Result<(), Error> {
-    let verified = channel.verified;
-    let version = 2;
-    Event::Version { version, verified }.tell(observer)
-}
-
 impl Sealed {
     fn new(stream: TcpStream, channel: Channel) -> Self {
         let Channel { sealer, opener, .. } = channel;
@@ -164,7 +169,7 @@ impl Sealed {
                 opener,
                 record: Vec::new(),
                 left: 0..0,
-                state: State::Open,
+                end: None,
             }),
             writing: Mutex::new(Writing {
                 sealer,
@@ -181,9 +186,13 @@ impl Sealed {
     }
 
     /// How many bytes are there to be read without a look at the socket. While there are any, the socket may have
-    /// nothing to tell.
+    /// nothing to tell. 0 while another thread reads.
     pub fn pending(&self) -> usize {
-        locked(&self.reading).left.len()
+        match self.reading.try_lock() {
+            Ok(reading) => reading.left.len(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().left.len(),
+            Err(TryLockError::WouldBlock) => 0,
+        }
     }
 
     /// Reads some bytes, at least one; 0 at the end, when the other side has finished.
@@ -191,23 +200,22 @@ impl Sealed {
     /// # Errors
     /// [`Error::Truncated`] when the connection ended and the other side had not finished, [`Error::Tampered`] when a
     /// record was changed, [`Error::Broken`] when the other side is no such stream but a transfer of files,
-    /// [`Error::Lost`] otherwise.
+    /// [`Error::Lost`] otherwise. After one of those each later call returns the same.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let mut reading = locked(&self.reading);
         if buffer.is_empty() {
             return Ok(0);
         }
         while reading.left.is_empty() {
-            match reading.state {
-                State::Open => {}
-                State::Ended => return Ok(0),
-                State::Broken => return Err(Error::Truncated),
+            match &reading.end {
+                None => {}
+                Some(Ok(())) => return Ok(0),
+                Some(Err(error)) => return Err(again(error)),
             }
-            let next = reading.next(&self.stream);
-            if next.is_err() {
-                reading.state = State::Broken;
+            if let Err(error) = reading.next(&self.stream) {
+                reading.end = Some(Err(again(&error)));
+                return Err(error);
             }
-            next?;
         }
         let count = buffer.len().min(reading.left.len());
         let start = reading.left.start;
@@ -239,9 +247,20 @@ impl Sealed {
         if writing.state == State::Ended {
             return Ok(());
         }
+        // The socket stays open both ways: a relay gives the other direction little time once one has ended.
         writing.write(&self.stream, |out| out.push(STREAM_END))?;
         writing.state = State::Ended;
-        self.stream.shutdown(Shutdown::Write).map_err(Error::Lost)
+        Ok(())
+    }
+}
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        let finished = locked(&self.writing).state == State::Ended;
+        // Behind the other side's last record nothing comes, and after an error nothing is to be saved.
+        if finished && locked(&self.reading).end.is_none() {
+            connection::end(&self.stream, connection::DRAIN_TIME);
+        }
     }
 }
 
@@ -267,7 +286,7 @@ impl Reading {
                 Ok(())
             }
             [STREAM_END] => {
-                self.state = State::Ended;
+                self.end = Some(Ok(()));
                 Ok(())
             }
             _ => Err(Error::Broken("it has files to move, and this is a stream")),
@@ -293,6 +312,16 @@ impl Writing {
             self.state = State::Broken;
         }
         written.map_err(Error::Lost)
+    }
+}
+
+/// What reading ended with, another time.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Tampered => Error::Tampered,
+        Error::Broken(how) => Error::Broken(how),
+        Error::Lost(error) => Error::Lost(error.kind().into()),
+        _ => Error::Truncated,
     }
 }
 

@@ -2,6 +2,8 @@
  * transfer says. */
 #include "check.h"
 
+#include <time.h>
+
 #define LENGTH 5000000
 
 static uint8_t byte_at(size_t at) { return (uint8_t)(at * 11 % 253); }
@@ -18,12 +20,13 @@ struct side {
     void *user;
     const char *name;
     p2pxfer_status status;
-    pthread_t thread;
+    pthread_t thread, self;
 };
 
 static void *run_side(void *argument)
 {
     struct side *side = (struct side *)argument;
+    side->self = pthread_self();
     if (side->bytes != NULL)
         side->status = p2pxfer_send_buffer(side->handle, side->name, side->bytes, side->length);
     else if (side->read != NULL)
@@ -60,6 +63,7 @@ static void end(struct side *side) { MUST(p2pxfer_free(side->handle)); }
 /* A writer's and a reader's state. */
 struct flow {
     p2pxfer *handle;
+    const struct side *side; /* of a writer */
     size_t at;
     size_t stop; /* there it gives up */
 };
@@ -83,6 +87,7 @@ static int take(void *user, const uint8_t *bytes, size_t length)
     struct flow *flow = (struct flow *)user;
     size_t index;
     CHECK(length > 0);
+    CHECK(pthread_equal(pthread_self(), flow->side->self));
     if (flow->at >= flow->stop)
         return 1;
     for (index = 0; index < length; index++)
@@ -152,6 +157,7 @@ static void a_reader_feeds_a_writer(const struct setup *setup)
     memset(&taken, 0, sizeof taken);
     given.handle = from.handle;
     taken.handle = to.handle;
+    taken.side = &to;
     given.stop = taken.stop = SIZE_MAX;
     from.read = give;
     from.user = &given;
@@ -182,35 +188,65 @@ static void a_reader_feeds_a_writer(const struct setup *setup)
     end(&to);
 }
 
+/* Somebody who waits inside a reader until the transfer is cancelled, and then a while longer. */
+struct sleeper {
+    p2pxfer *handle;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int entered, cancelled, returned;
+};
+
 static int64_t slowly(void *user, uint8_t *buffer, size_t size)
 {
-    (void)user;
-    (void)size;
+    struct sleeper *sleeper = (struct sleeper *)user;
+    const struct timespec while_longer = {0, 50000000};
+    CHECK(size > 0);
+    CHECK(pthread_mutex_lock(&sleeper->lock) == 0);
+    sleeper->entered = 1;
+    CHECK(pthread_cond_broadcast(&sleeper->changed) == 0);
+    while (!sleeper->cancelled)
+        CHECK(pthread_cond_wait(&sleeper->changed, &sleeper->lock) == 0);
+    CHECK(pthread_mutex_unlock(&sleeper->lock) == 0);
+    CHECK(nanosleep(&while_longer, NULL) == 0);
+    /* Its call has not returned. */
+    CHECK_STATUS(p2pxfer_set_overwrite(sleeper->handle, 1), P2PXFER_BUSY);
+    sleeper->returned = 1;
     buffer[0] = 'x';
     return 1;
 }
 
-/* However it ends, the reader is not called any more: `flow` is gone then, which valgrind and ASan would tell. */
+/* However it ends, the reader is not called any more: `sleeper` is gone then, which valgrind and ASan would tell. */
 static void a_cancel_leaves_no_reader_behind(const struct setup *setup)
 {
     struct side from, to;
-    struct flow *taken = (struct flow *)calloc(1, sizeof *taken);
-    CHECK(taken != NULL);
+    struct sleeper *sleeper = (struct sleeper *)calloc(1, sizeof *sleeper);
+    CHECK(sleeper != NULL);
     begin(&from, setup, "left");
     begin(&to, setup, "left");
+    sleeper->handle = from.handle;
+    CHECK(pthread_mutex_init(&sleeper->lock, NULL) == 0);
+    CHECK(pthread_cond_init(&sleeper->changed, NULL) == 0);
     from.read = slowly;
+    from.user = sleeper;
     to.room = (uint8_t *)malloc(LENGTH);
     to.length = LENGTH;
     CHECK(to.room != NULL);
     go(&to);
     go(&from);
-    cancel_running(from.handle);
+    CHECK(pthread_mutex_lock(&sleeper->lock) == 0);
+    while (!sleeper->entered)
+        CHECK(pthread_cond_wait(&sleeper->changed, &sleeper->lock) == 0);
+    MUST(p2pxfer_cancel(from.handle));
+    sleeper->cancelled = 1;
+    CHECK(pthread_cond_broadcast(&sleeper->changed) == 0);
+    CHECK(pthread_mutex_unlock(&sleeper->lock) == 0);
     CHECK_STATUS(done(&from), P2PXFER_CANCELLED);
+    CHECK(sleeper->returned);
+    free(sleeper);
     /* It may have been too early for anybody to hear of it. */
     p2pxfer_cancel(to.handle);
     CHECK(done(&to) != P2PXFER_OK);
     free(to.room);
-    free(taken);
     end(&from);
     end(&to);
 }
@@ -219,10 +255,10 @@ static void a_file_gets_the_name_that_the_receiver_wants(const struct setup *set
 {
     struct side from, to;
     uint8_t *bytes = make_bytes();
-    char path[600], source[512];
+    char path[600], sent[512];
+    FILE *file;
     begin(&from, setup, "named");
     begin(&to, setup, "named");
-    make_file(setup, "there", 1, source, sizeof source);
     CHECK_STATUS(p2pxfer_set_output_file(to.handle, setup->received), P2PXFER_BAD_ARGUMENT);
     snprintf(path, sizeof path, "%s/wanted", setup->received);
     MUST(p2pxfer_set_output_file(to.handle, path));
@@ -232,7 +268,10 @@ static void a_file_gets_the_name_that_the_receiver_wants(const struct setup *set
     go(&from);
     MUST(done(&from));
     MUST(done(&to));
-    CHECK(same_content(path, path));
+    CHECK((size_t)snprintf(sent, sizeof sent, "%s/sent", setup->folder) < sizeof sent);
+    file = fopen(sent, "wb");
+    CHECK(file != NULL && fwrite(bytes, 1, 5, file) == 5 && fclose(file) == 0);
+    CHECK(same_content(sent, path));
     {
         char got[600];
         CHECK(p2pxfer_received_path(to.handle, got, sizeof got) > 0 && strcmp(got, path) == 0);
