@@ -129,16 +129,27 @@ impl Poly1305 {
     }
 
     fn whole_blocks(&mut self, blocks: &[u8]) {
-        let mut rest = blocks;
-        #[cfg(target_arch = "x86_64")]
-        if blocks.len() >= VECTOR_MIN {
-            if let Some(unit) = avx2::Unit::detect() {
-                let (steps, left) = blocks.split_at(blocks.len() - blocks.len() % avx2::STEP);
-                self.sum = unit.steps(&self.powers, self.sum, steps);
-                rest = left;
-            }
-        }
+        let rest = self.vector_blocks(blocks);
         self.sum = portably(&self.powers, self.sum, rest);
+    }
+
+    /// Takes as many as a vector unit takes; the rest.
+    #[cfg(target_arch = "x86_64")]
+    fn vector_blocks<'a>(&mut self, blocks: &'a [u8]) -> &'a [u8] {
+        if blocks.len() < VECTOR_MIN {
+            return blocks;
+        }
+        let Some(unit) = avx2::Unit::detect() else {
+            return blocks;
+        };
+        let (steps, rest) = blocks.split_at(blocks.len() - blocks.len() % avx2::STEP);
+        self.sum = unit.steps(&self.powers, self.sum, steps);
+        rest
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn vector_blocks<'a>(&mut self, blocks: &'a [u8]) -> &'a [u8] {
+        blocks
     }
 }
 
