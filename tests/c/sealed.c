@@ -222,7 +222,7 @@ static void another_secret_opens_nothing(const struct setup *setup)
     CHECK_STATUS(ended(&listener), P2PXFER_WRONG_SECRET);
 }
 
-/* Each byte ends a silence, and none of them ends the handshake. */
+/* It has spoken, so the wait for a caller is over, and no silence is too long. */
 static void a_caller_that_dawdles_does_not_keep_a_listener_for_ever(const struct setup *setup)
 {
     const struct timespec moment = {0, 20000000};
