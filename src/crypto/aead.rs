@@ -16,7 +16,7 @@ pub const KEY_SIZE: usize = chacha20::KEY_SIZE;
 
 /// Bytes between two changes from cipher to authenticator: a whole number of blocks, and few enough that the
 /// second finds them where the first left them, next to the processor.
-const STRIDE: usize = 4096;
+const STRIDE: usize = 8192;
 
 /// A text, its additional data, nonce or tag is not what was sealed with this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,12 +12,12 @@
 use compress::{CHUNK, Node, ROOT};
 use lanes::Kernel;
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
 mod compress;
 mod lanes;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// Bytes of a group: 256 KiB.
 pub const GROUP: usize = GROUP_CHUNKS * CHUNK;
@@ -135,7 +135,8 @@ impl Hasher {
         while !rest.is_empty() {
             let begun = (self.length % CHUNK as u64) as usize;
             let number = self.length / CHUNK as u64;
-            let taken = if begun > 0 || number == 0 || rest.len() < CHUNK {
+            let may_be_root = number == 0 && rest.len() == CHUNK;
+            let taken = if begun > 0 || may_be_root || rest.len() < CHUNK {
                 let taken = rest.len().min(CHUNK - begun);
                 self.chunk[begun..begun + taken].copy_from_slice(&rest[..taken]);
                 if begun + taken == CHUNK {

@@ -1,9 +1,14 @@
 //! The stream cipher ChaCha20 (RFC 8439, sections 2.1 to 2.4).
 
 use super::ct::wipe;
+use super::vector::Word;
+#[cfg(target_arch = "x86_64")]
+use super::vector::avx2;
+#[cfg(avx512)]
+use super::vector::avx512;
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
+mod x86;
 
 /// Bytes of a key.
 pub const KEY_SIZE: usize = 32;
@@ -48,9 +53,13 @@ impl ChaCha20 {
             blocks <= (1 << 32) - u64::from(counter),
             "the key stream is used up"
         );
+        #[cfg(avx512)]
+        if let Some(unit) = avx512::Unit::detect() {
+            return x86::apply_avx512(unit, &self.start, counter, text);
+        }
         #[cfg(target_arch = "x86_64")]
         if let Some(unit) = avx2::Unit::detect() {
-            return unit.apply(&self.start, counter, text);
+            return x86::apply_avx2(unit, &self.start, counter, text);
         }
         apply_portably(&self.start, counter, text);
     }
@@ -84,25 +93,6 @@ fn apply_portably(start: &[u32; WORDS], mut counter: u32, text: &mut [u8]) {
     wipe(&mut stream);
 }
 
-/// A word of the state; or the same word of several blocks, side by side.
-trait Word: Copy {
-    fn plus(self, other: Self) -> Self;
-    /// The exclusive or, turned left by `bits`.
-    fn mixed(self, other: Self, bits: u32) -> Self;
-}
-
-impl Word for u32 {
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
-    }
-
-    #[inline(always)]
-    fn mixed(self, other: Self, bits: u32) -> Self {
-        (self ^ other).rotate_left(bits)
-    }
-}
-
 /// Section 2.3.1: makes a block of key stream out of the state that it begins with.
 #[inline(always)]
 fn rounds<W: Word>(state: &mut [W; WORDS]) {
@@ -127,13 +117,13 @@ fn rounds<W: Word>(state: &mut [W; WORDS]) {
 #[inline(always)]
 fn quarter_round<W: Word>(x: &mut [W; WORDS], a: usize, b: usize, c: usize, d: usize) {
     x[a] = x[a].plus(x[b]);
-    x[d] = x[d].mixed(x[a], 16);
+    x[d] = x[d].xor(x[a]).rotated_left(16);
     x[c] = x[c].plus(x[d]);
-    x[b] = x[b].mixed(x[c], 12);
+    x[b] = x[b].xor(x[c]).rotated_left(12);
     x[a] = x[a].plus(x[b]);
-    x[d] = x[d].mixed(x[a], 8);
+    x[d] = x[d].xor(x[a]).rotated_left(8);
     x[c] = x[c].plus(x[d]);
-    x[b] = x[b].mixed(x[c], 7);
+    x[b] = x[b].xor(x[c]).rotated_left(7);
 }
 
 #[cfg(test)]
@@ -154,21 +144,20 @@ mod tests {
             }),
         ];
         #[cfg(target_arch = "x86_64")]
-        {
-            match avx2::Unit::avx2() {
-                Some(_) => ways.push(("avx2", |cipher, counter, text| {
-                    let unit = avx2::Unit::avx2().expect("it was there");
-                    unit.apply(&cipher.start, counter, text);
-                })),
-                None => println!("SKIP chacha20-avx2: this processor has no AVX2"),
-            }
-            match avx2::Unit::avx512() {
-                Some(_) => ways.push(("avx512", |cipher, counter, text| {
-                    let unit = avx2::Unit::avx512().expect("it was there");
-                    unit.apply(&cipher.start, counter, text);
-                })),
-                None => println!("SKIP chacha20-avx512: this processor or compiler has no AVX-512"),
-            }
+        match avx2::Unit::detect() {
+            Some(_) => ways.push(("avx2", |cipher, counter, text| {
+                let unit = avx2::Unit::detect().expect("it was there");
+                x86::apply_avx2(unit, &cipher.start, counter, text);
+            })),
+            None => println!("SKIP chacha20-avx2: this processor has no AVX2"),
+        }
+        #[cfg(avx512)]
+        match avx512::Unit::detect() {
+            Some(_) => ways.push(("avx512", |cipher, counter, text| {
+                let unit = avx512::Unit::detect().expect("it was there");
+                x86::apply_avx512(unit, &cipher.start, counter, text);
+            })),
+            None => println!("SKIP chacha20-avx512: this processor has no AVX-512"),
         }
         ways
     }
@@ -237,7 +226,7 @@ mod tests {
     #[test]
     fn every_way_gives_the_same_key_stream_at_every_length_and_place() {
         let cipher = cipher();
-        let text: Vec<u8> = (0..1100_usize).map(|i| (i * 7) as u8).collect();
+        let text: Vec<u8> = (0..2200_usize).map(|i| (i * 7) as u8).collect();
         let mut whole = text.clone();
         for (block, bytes) in whole.chunks_mut(BLOCK_SIZE).enumerate() {
             apply_portably(&cipher.start, block as u32 + 7, bytes);

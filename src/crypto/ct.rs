@@ -27,14 +27,14 @@ pub fn wipe<T: Copy + Default>(values: &mut [T]) {
     compiler_fence(Ordering::SeqCst);
 }
 
-/// Words of stack that are overwritten behind a call: as many as `aead` takes, and half as many to spare.
-const STACK: usize = 640;
+/// Pieces of stack that are overwritten behind a call: as many as `aead` takes, and half as many to spare.
+const STACK: usize = 80;
 
 /// Calls, and then overwrites the stack that the call took: the places that values were moved from, and what
 /// the optimiser put there of vectors, which no wipe of a value reaches. What is returned is no secret.
 pub(super) fn on_wiped_stack<T>(call: impl FnOnce() -> T) -> T {
     let result = on_stack_of_its_own(call);
-    on_stack_of_its_own(|| wipe(&mut [0_u64; STACK]));
+    on_stack_of_its_own(|| wipe(&mut [[0_u64; 8]; STACK]));
     result
 }
 

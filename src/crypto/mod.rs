@@ -18,18 +18,9 @@ pub mod sha2;
 pub mod x25519;
 
 mod field25519;
+mod vector;
 
 #[cfg(test)]
 mod hex;
 #[cfg(all(test, target_os = "linux"))]
 mod stack;
-
-/// Whether this processor has all that `avx512vl` stands for where a function is compiled for it.
-#[cfg(avx512)]
-fn has_avx512vl() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("fma")
-        && is_x86_feature_detected!("f16c")
-        && is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512vl")
-}

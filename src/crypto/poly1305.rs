@@ -4,12 +4,14 @@
 //! multiplication fit into 128 bits with room for many sums. "Reduced" means x0 < 2^44, x1 < 2^44 + 2^15 and
 //! x2 < 2^42; such a number may still be p or more. Four blocks are taken at once,
 //! ((h + m0) r^4 + m1 r^3 + m2 r^2 + m3 r), which needs one carry, and four chains of products instead of
-//! one long one. A processor with AVX2 takes long pieces another way, with the same sum behind them.
+//! one long one. A processor with AVX2 or AVX-512 takes long pieces another way, with the same sum behind them.
 
 use super::ct::wipe;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(avx512)]
+mod ifma;
 
 /// Bytes of a one-time key.
 pub const KEY_SIZE: usize = 32;
@@ -46,15 +48,10 @@ impl Poly1305 {
         let [r0, r1, s0, s1] = [0, 8, 16, 24].map(|at| little_endian(&key[at..at + 8]));
         // Section 2.5: the clamp. Each limb of r is then as wide as it may be, and no wider.
         let (r0, r1) = (r0 & 0x0fff_fffc_0fff_ffff, r1 & 0x0fff_fffc_0fff_fffc);
-        let r = limbs(r0, r1, 0);
-        let mut powers = [Factor::default(); BATCH];
-        let mut power = r;
-        for factor in &mut powers {
-            *factor = Factor::new(power);
-            power = carry(Factor::new(r).times(power));
-        }
+        let r = Factor::new(limbs(r0, r1, 0));
+        let r2 = r.product(r);
         Self {
-            powers,
+            powers: [r, r2, r2.product(r), r2.product(r2)],
             s: [s0, s1],
             sum: [0; 3],
             block: [0; BLOCK_SIZE],
@@ -114,8 +111,10 @@ impl Poly1305 {
     #[cfg(all(test, target_os = "linux"))]
     pub(super) fn factors(&self) -> impl Iterator<Item = u64> {
         let [.., r4] = self.powers;
-        let r8 = Factor::new(carry(r4.times(r4.limbs)));
-        self.powers.into_iter().chain([r8]).flat_map(|factor| {
+        let upper = self.powers.map(|power| power.product(r4));
+        let [.., r8] = upper;
+        let all = self.powers.into_iter().chain(upper);
+        all.chain([r8.product(r8)]).flat_map(|factor| {
             let mut all = factor.limbs.to_vec();
             all.extend(factor.twenty);
             #[cfg(target_arch = "x86_64")]
@@ -139,10 +138,17 @@ impl Poly1305 {
         if blocks.len() < VECTOR_MIN {
             return blocks;
         }
+        let split = |step| blocks.split_at(blocks.len() - blocks.len() % step);
+        #[cfg(avx512)]
+        if let Some(unit) = ifma::Unit::detect() {
+            let (steps, rest) = split(ifma::STEP);
+            self.sum = unit.steps(&self.powers, self.sum, steps);
+            return rest;
+        }
         let Some(unit) = avx2::Unit::detect() else {
             return blocks;
         };
-        let (steps, rest) = blocks.split_at(blocks.len() - blocks.len() % avx2::STEP);
+        let (steps, rest) = split(avx2::STEP);
         self.sum = unit.steps(&self.powers, self.sum, steps);
         rest
     }
@@ -202,6 +208,11 @@ impl Factor {
     #[cfg(target_arch = "x86_64")]
     fn limbs(self) -> [u64; 3] {
         self.limbs
+    }
+
+    /// The product, to multiply with.
+    fn product(&self, other: Self) -> Self {
+        Self::new(carry(self.times(other.limbs)))
     }
 
     /// The product, in limbs that are not carried yet. For x < 2^46 in each limb each of them is below
@@ -323,12 +334,56 @@ mod tests {
     /// A piece shorter than this is taken by the portable way.
     const SHORT: usize = 15 * BLOCK_SIZE;
 
+    /// Powers of r, a sum, whole steps; the sum behind them.
+    #[cfg(target_arch = "x86_64")]
+    type Steps = fn(&[Factor; BATCH], [u64; 3], &[u8]) -> [u64; 3];
+
+    /// The vector units that this machine has, by name, with the bytes of a step.
+    #[cfg(target_arch = "x86_64")]
+    fn units() -> Vec<(&'static str, usize, Steps)> {
+        let mut units: Vec<(_, _, Steps)> = Vec::new();
+        match avx2::Unit::detect() {
+            Some(_) => units.push(("avx2", avx2::STEP, |powers, sum, text| {
+                let unit = avx2::Unit::detect().expect("it was there");
+                unit.steps(powers, sum, text)
+            })),
+            None => println!("SKIP poly1305-avx2: this processor has no AVX2"),
+        }
+        #[cfg(avx512)]
+        match ifma::Unit::detect() {
+            Some(_) => units.push(("ifma", ifma::STEP, |powers, sum, text| {
+                let unit = ifma::Unit::detect().expect("it was there");
+                unit.steps(powers, sum, text)
+            })),
+            None => println!("SKIP poly1305-ifma: this processor has no AVX-512 IFMA"),
+        }
+        units
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn each_vector_unit_gives_the_sum_of_the_portable_way() {
+        let largest = [MASK_44, (1 << 44) + (1 << 15) - 1, MASK_42];
+        for (key, text) in extremes() {
+            let powers = Poly1305::new(&key).powers;
+            let text = text.repeat(8);
+            for (name, step, steps) in units() {
+                for count in 0..=text.len() / step {
+                    let text = &text[..count * step];
+                    for sum in [[0; 3], [1, 2, 3], largest] {
+                        assert_eq!(
+                            canonical(steps(&powers, sum, text)),
+                            canonical(portably(&powers, sum, text)),
+                            "{name}, {count} steps"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn many_blocks_at_once_are_the_same_as_one_after_the_other() {
-        #[cfg(target_arch = "x86_64")]
-        if avx2::Unit::detect().is_none() {
-            println!("SKIP poly1305-avx2: this processor has no AVX2");
-        }
         for (key, text) in extremes() {
             for length in 0..=text.len() {
                 let text = &text[..length];

@@ -1,6 +1,8 @@
 //! The compression function of the BLAKE3 paper, one block at a time, and what it makes of a chunk and of a
 //! parent.
 
+use crate::crypto::vector::Word;
+
 /// A chaining value: what a chunk or a subtree comes down to.
 pub(super) type Node = [u32; 8];
 
@@ -26,6 +28,12 @@ pub(super) const INITIAL: Node = [
     0x1f83_d9ab,
     0x5be0_cd19,
 ];
+
+/// What each compression begins with, beside chaining value and setting.
+pub(super) const MIDDLE: [u32; 4] = {
+    let [m0, m1, m2, m3, ..] = INITIAL;
+    [m0, m1, m2, m3]
+};
 
 /// What a block of a chunk or of a parent is compressed with, beside its words.
 #[derive(Clone, Copy)]
@@ -99,18 +107,23 @@ fn words(block: &[u8]) -> [u32; 16] {
 }
 
 fn compress(node: &Node, words: &[u32; 16], setting: Setting) -> Node {
-    mix(node, words, setting.words())
+    mix(node, words, MIDDLE, setting.words())
 }
 
 /// Seven rounds, and the output cut to 32 bytes. No branch and no loop over rounds: that lets the compiler run several
 /// of these side by side, one in each lane of a vector.
 #[inline(always)]
-pub(super) fn mix(node: &Node, words: &[u32; 16], setting: [u32; 4]) -> Node {
+pub(super) fn mix<W: Word>(
+    node: &[W; 8],
+    words: &[W; 16],
+    middle: [W; 4],
+    setting: [W; 4],
+) -> [W; 8] {
     let [n0, n1, n2, n3, n4, n5, n6, n7] = *node;
-    let [i0, i1, i2, i3, ..] = INITIAL;
+    let [m0, m1, m2, m3] = middle;
     let [s0, s1, s2, s3] = setting;
     let mut v = [
-        n0, n1, n2, n3, n4, n5, n6, n7, i0, i1, i2, i3, s0, s1, s2, s3,
+        n0, n1, n2, n3, n4, n5, n6, n7, m0, m1, m2, m3, s0, s1, s2, s3,
     ];
     round(&mut v, words, &ORDER[0]);
     round(&mut v, words, &ORDER[1]);
@@ -120,20 +133,20 @@ pub(super) fn mix(node: &Node, words: &[u32; 16], setting: [u32; 4]) -> Node {
     round(&mut v, words, &ORDER[5]);
     round(&mut v, words, &ORDER[6]);
     [
-        v[0] ^ v[8],
-        v[1] ^ v[9],
-        v[2] ^ v[10],
-        v[3] ^ v[11],
-        v[4] ^ v[12],
-        v[5] ^ v[13],
-        v[6] ^ v[14],
-        v[7] ^ v[15],
+        v[0].xor(v[8]),
+        v[1].xor(v[9]),
+        v[2].xor(v[10]),
+        v[3].xor(v[11]),
+        v[4].xor(v[12]),
+        v[5].xor(v[13]),
+        v[6].xor(v[14]),
+        v[7].xor(v[15]),
     ]
 }
 
 /// First the columns of the state, then its diagonals.
 #[inline(always)]
-fn round(v: &mut [u32; 16], m: &[u32; 16], order: &[usize; 16]) {
+fn round<W: Word>(v: &mut [W; 16], m: &[W; 16], order: &[usize; 16]) {
     quarter(v, [0, 4, 8, 12], m[order[0]], m[order[1]]);
     quarter(v, [1, 5, 9, 13], m[order[2]], m[order[3]]);
     quarter(v, [2, 6, 10, 14], m[order[4]], m[order[5]]);
@@ -144,17 +157,17 @@ fn round(v: &mut [u32; 16], m: &[u32; 16], order: &[usize; 16]) {
     quarter(v, [3, 4, 9, 14], m[order[14]], m[order[15]]);
 }
 
-/// The function G.
+/// The function G. It turns right by 16, 12, 8 and 7 bits.
 #[inline(always)]
-fn quarter(v: &mut [u32; 16], [a, b, c, d]: [usize; 4], x: u32, y: u32) {
-    v[a] = v[a].wrapping_add(v[b]).wrapping_add(x);
-    v[d] = (v[d] ^ v[a]).rotate_right(16);
-    v[c] = v[c].wrapping_add(v[d]);
-    v[b] = (v[b] ^ v[c]).rotate_right(12);
-    v[a] = v[a].wrapping_add(v[b]).wrapping_add(y);
-    v[d] = (v[d] ^ v[a]).rotate_right(8);
-    v[c] = v[c].wrapping_add(v[d]);
-    v[b] = (v[b] ^ v[c]).rotate_right(7);
+fn quarter<W: Word>(v: &mut [W; 16], [a, b, c, d]: [usize; 4], x: W, y: W) {
+    v[a] = v[a].plus(v[b]).plus(x);
+    v[d] = v[d].xor(v[a]).rotated_left(32 - 16);
+    v[c] = v[c].plus(v[d]);
+    v[b] = v[b].xor(v[c]).rotated_left(32 - 12);
+    v[a] = v[a].plus(v[b]).plus(y);
+    v[d] = v[d].xor(v[a]).rotated_left(32 - 8);
+    v[c] = v[c].plus(v[d]);
+    v[b] = v[b].xor(v[c]).rotated_left(32 - 7);
 }
 
 /// For each round, which word goes where: each is the permutation of the one before.

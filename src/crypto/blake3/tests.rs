@@ -1,6 +1,6 @@
 use super::super::hex;
 use super::compress::CHUNK;
-use super::lanes::{Kernel, PORTABLE, fastest};
+use super::lanes::{Kernel, fastest};
 use super::{GROUP, Group, Hash, Hasher, group, group_with, hash};
 
 /// The input of the official vectors: byte i is i mod 251.
@@ -10,9 +10,9 @@ fn input(length: usize) -> Vec<u8> {
 
 /// Every kernel that this machine can run.
 fn kernels() -> Vec<Kernel> {
-    let mut kernels = vec![fastest(), PORTABLE];
+    let mut kernels = vec![fastest(), Kernel::Portable];
     #[cfg(target_arch = "x86_64")]
-    kernels.extend(super::avx2::kernel());
+    kernels.extend(crate::crypto::vector::avx2::Unit::detect().map(Kernel::Avx2));
     kernels
 }
 
