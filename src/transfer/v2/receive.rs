@@ -457,6 +457,7 @@ impl Receiving {
                 let text = text.to_vec();
                 self.skip(session, index, Error::GivenUp { changed, text })?;
             }
+            Heard::GaveUpToo => self.missing = self.missing.saturating_add(1),
             Heard::Last { missing } => {
                 self.tree.last();
                 self.left_out(session, missing)?;
