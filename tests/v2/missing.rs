@@ -23,6 +23,7 @@ on_every_backend! {
     what_a_sender_leaves_out_unannounced_is_told_to_its_receiver
     what_a_sender_gave_up_is_known_to_its_receiver_though_its_word_was_lost
     what_both_sides_gave_up_at_once_is_missing_once
+    a_folder_that_is_refused_is_told_once
     more_than_was_offered_is_refused_and_the_rest_arrives
     what_is_announced_again_after_a_cut_does_not_count_as_more
     all_paths_are_listed_at_the_end
@@ -180,6 +181,29 @@ fn what_both_sides_gave_up_at_once_is_missing_once(backend: &str) {
         assert_eq!((report.skipped, skipped.len()), (3, 3), "{skipped:?}");
         assert!(skipped[2].contains("LeftOut { count: 1 }"), "{skipped:?}");
     });
+}
+
+fn a_folder_that_is_refused_is_told_once(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let (from, to) = (TempDir::new(), TempDir::new());
+    let root = from.path().join("tree");
+    fs::create_dir_all(root.join("taken/inner")).unwrap();
+    fs::write(root.join("taken/inner/file"), "x").unwrap();
+    fs::write(root.join("good"), "x").unwrap();
+    fs::create_dir(to.path().join("tree")).unwrap();
+    fs::write(to.path().join("tree/taken"), "no folder").unwrap();
+    let (sender, receiver) = (Side::new(relay.address, "s"), Side::new(relay.address, "s"));
+    let (sent, received) = both(&sender, &[path(&root)], &receiver, &folder(to.path()));
+    for (report, side) in [(sent.unwrap(), sender), (received.unwrap(), receiver)] {
+        let mut paths: Vec<_> = report.skips.iter().map(|skip| &skip.path[..]).collect();
+        paths.sort();
+        let each: [&[u8]; 3] = [b"tree/taken", b"tree/taken/inner", b"tree/taken/inner/file"];
+        assert_eq!((paths, report.skipped), (each.to_vec(), 3));
+        let heard = side.heard.lock().unwrap();
+        let told = heard.iter().filter(|event| event.starts_with("Skipped"));
+        assert_eq!(told.count(), 3);
+    }
+    assert_eq!(names(&to.path().join("tree")), ["good", "taken"]);
 }
 
 fn more_than_was_offered_is_refused_and_the_rest_arrives(backend: &str) {
