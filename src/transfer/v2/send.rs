@@ -529,7 +529,7 @@ impl Sending {
             }
             News::LeftOut { path, error } => {
                 self.report.left_out += 1;
-                Event::Skipped {
+                Event::LeftOut {
                     path: &path,
                     error: &error,
                 }
