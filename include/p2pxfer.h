@@ -152,8 +152,8 @@ typedef uint32_t p2pxfer_relay_number;
 #endif // __cplusplus
 
 /**
- * What can be set about a relay, for p2pxfer_relay_start_with(). Times are in milliseconds, below 2^32. 0 stands for no limit, or for
- * never, where nothing else is said. A source is an IPv4 address or an IPv6 /56.
+ * What can be set about a relay, for p2pxfer_relay_start_with(). Times are in milliseconds, or P2PXFER_FOREVER for
+ * never. 0 stands for no limit, or for never, where nothing else is said. A source is an IPv4 address or an IPv6 /56.
  */
 enum p2pxfer_relay_option
 #ifdef __cplusplus
@@ -161,7 +161,7 @@ enum p2pxfer_relay_option
 #endif // __cplusplus
  {
   /**
-   * How long a connection may take to say what it wants: 10,000 unless set, at least 1.
+   * How long a connection may take to say what it wants: 10,000 unless set, at least 1 and not P2PXFER_FOREVER.
    */
   P2PXFER_RELAY_SET_HELLO_TIMEOUT = 1,
   /**
@@ -169,7 +169,8 @@ enum p2pxfer_relay_option
    */
   P2PXFER_RELAY_SET_IDLE_TIMEOUT = 2,
   /**
-   * After how long a silence, once one side has ended, the other one is ended: 30,000 unless set, at least 1.
+   * After how long a silence, once one side has ended, the other one is ended: 30,000 unless set, at least 1 and
+   * not P2PXFER_FOREVER.
    */
   P2PXFER_RELAY_SET_HALF_CLOSE = 3,
   /**
