@@ -345,7 +345,7 @@ enum p2pxfer_status
    */
   P2PXFER_CHANGED = -16,
   /**
-   * All was sent, but the receiver did not confirm that it has it.
+   * All was sent, but the receiver did not confirm that it has it, or its disk that it stays.
    */
   P2PXFER_NOT_CONFIRMED = -17,
   /**

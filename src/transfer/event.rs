@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use super::error::Error;
+use super::error::{Error, Kind};
 use super::name::NameError;
 use super::report::Offer;
 use crate::wire::Printable;
@@ -211,6 +211,9 @@ impl fmt::Display for Event<'_> {
             }
             Self::Finished { path, .. } => write!(f, "'{}' is there", Printable(path)),
             Self::Skipped { path: b"", error } => write!(f, "{error}"),
+            Self::Skipped { path, error } if error.kind() == Kind::NotConfirmed => {
+                write!(f, "not confirmed '{}': {error}", Printable(path))
+            }
             Self::Skipped { path, error } | Self::LeftOut { path, error } => {
                 write!(f, "left out '{}': {error}", Printable(path))
             }

@@ -143,7 +143,7 @@ pub enum FromReceiver<'a> {
     Skip {
         /// Which.
         index: u64,
-        /// 1 unsafe name, 2 file, 3 no space, 4 not wanted.
+        /// 1 unsafe name, 2 file, 3 no space, 4 not wanted, 5 there and not confirmed by the disk.
         reason: u8,
         /// In the receiver's words.
         text: &'a [u8],
@@ -404,7 +404,7 @@ impl<'a> FromReceiver<'a> {
                 let [reason] = array(reader)?;
                 Self::Skip {
                     index,
-                    reason: within(reason, 4, RecordError::Reason)?,
+                    reason: within(reason, 5, RecordError::Reason)?,
                     text: text(reader)?,
                 }
             }

@@ -179,6 +179,8 @@ fn each_rule_of_another_record_has_its_error() {
     for reason in [0, 5] {
         let plain = [&[0x08][..], &[0; 8], &[reason]].concat();
         assert_eq!(sent(&plain), RecordError::Reason(reason));
+    }
+    for reason in [0, 6] {
         let plain = [&[0x25][..], &[0; 8], &[reason]].concat();
         assert_eq!(received(&plain), RecordError::Reason(reason));
     }
