@@ -688,6 +688,15 @@ int32_t p2pxfer_relay_port(const struct p2pxfer_relay *relay);
 p2pxfer_status p2pxfer_relay_get(const struct p2pxfer_relay *relay, uint32_t number, uint64_t *out);
 
 /**
+ * Has the relay take no new connection and close who waits there, lets the pairs that run go on for at most
+ * `milliseconds`, or P2PXFER_FOREVER, then resets them, and returns when there is none left. Its numbers can still be
+ * read; give it back to p2pxfer_relay_stop(). From any thread, also while another one is in this call: the time that
+ * is said last counts for both, and 0 ends it. P2PXFER_FAILED as p2pxfer_relay_stop().
+ */
+p2pxfer_status p2pxfer_relay_drain(const struct p2pxfer_relay *relay,
+                                   uint32_t milliseconds);
+
+/**
  * Ends the relay, resets the pairs that run, waits until its threads are done, and frees it; NULL is
  * fine. P2PXFER_FAILED when it had ended before, because the machine left it no way to go on; it is
  * freed even so. No other thread may be inside a call on this relay.

@@ -474,6 +474,10 @@ pub unsafe extern "C" fn p2pxfer_last_error(
     })
 }
 
+/// For how long something goes on when nothing but "for ever" was said: 68 years, which every system can
+/// count.
+pub(crate) const ENDLESS: Duration = Duration::from_secs(i32::MAX as u64);
+
 pub(crate) fn duration(milliseconds: u32) -> Duration {
     Duration::from_millis(milliseconds.into())
 }

@@ -2,16 +2,17 @@
 
 use std::ffi::c_char;
 use std::io;
+use std::mem;
 use std::net::IpAddr;
 use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use p2pxfer_core::relay::{Backend, Config, Control, Limits, Relay, Stats};
 use p2pxfer_core::sys::signal;
 
 use crate::boundary;
-use crate::handle::{P2PXFER_FOREVER, duration};
+use crate::handle::{ENDLESS, P2PXFER_FOREVER, duration};
 use crate::status::{P2PXFER_BAD_ARGUMENT, P2PXFER_FAILED, P2PXFER_INTERNAL, p2pxfer_status};
 
 /// How many connections it has at once: the host needs descriptors too. One source can make trouble
@@ -27,7 +28,14 @@ pub struct p2pxfer_relay {
     port: u16,
     control: Control,
     stats: Arc<Stats>,
-    thread: JoinHandle<io::Result<()>>,
+    course: Mutex<Course>,
+}
+
+/// Whoever waits for the thread has this locked until then.
+#[derive(Debug)]
+enum Course {
+    Runs(JoinHandle<io::Result<()>>),
+    Ended(Result<(), p2pxfer_status>),
 }
 
 /// Numbers that a relay has, for p2pxfer_relay_get(). Those that count begin at 0 with the relay.
@@ -182,6 +190,26 @@ pub unsafe extern "C" fn p2pxfer_relay_get(
     })
 }
 
+/// Has the relay take no new connection and close who waits there, lets the pairs that run go on for at most
+/// `milliseconds`, or P2PXFER_FOREVER, then resets them, and returns when there is none left. Its numbers can still be
+/// read; give it back to p2pxfer_relay_stop(). From any thread, also while another one is in this call: the time that
+/// is said last counts for both, and 0 ends it. P2PXFER_FAILED as p2pxfer_relay_stop().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_relay_drain(
+    relay: *const p2pxfer_relay,
+    milliseconds: u32,
+) -> p2pxfer_status {
+    boundary::status(|| {
+        // SAFETY: the caller passes NULL or a relay.
+        let relay = unsafe { boundary::target(relay) }?;
+        relay.control.drain(match milliseconds {
+            P2PXFER_FOREVER => ENDLESS,
+            _ => duration(milliseconds),
+        });
+        relay.await_end()
+    })
+}
+
 /// Ends the relay, resets the pairs that run, waits until its threads are done, and frees it; NULL is
 /// fine. P2PXFER_FAILED when it had ended before, because the machine left it no way to go on; it is
 /// freed even so. No other thread may be inside a call on this relay.
@@ -194,12 +222,26 @@ pub unsafe extern "C" fn p2pxfer_relay_stop(relay: *mut p2pxfer_relay) -> p2pxfe
         // SAFETY: it is not NULL, so p2pxfer_relay_start made it from a box, and no call has it.
         let relay = unsafe { Box::from_raw(relay) };
         relay.control.end();
-        match relay.thread.join() {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(P2PXFER_FAILED),
-            Err(_) => Err(P2PXFER_INTERNAL),
-        }
+        relay.await_end()
     })
+}
+
+impl p2pxfer_relay {
+    /// Waits until its threads are done: how it ended.
+    fn await_end(&self) -> Result<(), p2pxfer_status> {
+        let mut course = self.course.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = mem::replace(&mut *course, Course::Ended(Ok(())));
+        let ended = match before {
+            Course::Ended(ended) => ended,
+            Course::Runs(thread) => match thread.join() {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(P2PXFER_FAILED),
+                Err(_) => Err(P2PXFER_INTERNAL),
+            },
+        };
+        *course = Course::Ended(ended);
+        ended
+    }
 }
 
 /// Nobody means more.
@@ -271,7 +313,7 @@ fn start(config: Config, port: u16) -> io::Result<p2pxfer_relay> {
         port,
         control,
         stats,
-        thread,
+        course: Mutex::new(Course::Runs(thread)),
     })
 }
 
