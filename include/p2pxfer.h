@@ -548,7 +548,8 @@ p2pxfer_status p2pxfer_set_connect_timeout(struct p2pxfer *handle, uint32_t mill
 
 /**
  * Sets after how long a silence of the peer, during the transfer, the connection counts as lost: at
- * least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set. Once a sender has handed all
+ * least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set. The peer has no more time than
+ * that, 2,000 at least and 60,000 where it is never, to say who it is. Once a sender has handed all
  * of the file to the system, it waits ten times as long for the receiver's last answer: much of the
  * file may still be on its way, where nobody sees it move.
  */
@@ -742,8 +743,8 @@ int32_t p2pxfer_received_text(const struct p2pxfer *handle,
 /**
  * Calls whoever waits under the user id with p2pxfer_listen_sealed() and the same secret, as long as
  * p2pxfer_set_wait() says, and puts a stream into `*out`, to be given back to p2pxfer_stream_free(); NULL is put
- * there when this fails. The handle must have a secret; P2PXFER_WRONG_SECRET when the other side has another one. The
- * stream has nothing to do with the handle any more.
+ * there when this fails. The handle must have a secret; P2PXFER_WRONG_SECRET when the other side has another one. One that
+ * begins to answer has 30 seconds to prove that it knows it. The stream has nothing to do with the handle any more.
  */
 p2pxfer_status p2pxfer_dial_sealed(struct p2pxfer *handle,
                                    struct p2pxfer_stream **out);
