@@ -152,8 +152,8 @@ typedef uint32_t p2pxfer_relay_number;
 #endif // __cplusplus
 
 /**
- * What can be set about a relay, for p2pxfer_relay_start_with(). Times are in milliseconds, below 2^32. 0 stands for no limit, or for
- * never, where nothing else is said. A source is an IPv4 address or an IPv6 /56.
+ * What can be set about a relay, for p2pxfer_relay_start_with(). Times are in milliseconds, or P2PXFER_FOREVER for
+ * never. 0 stands for no limit, or for never, where nothing else is said. A source is an IPv4 address or an IPv6 /56.
  */
 enum p2pxfer_relay_option
 #ifdef __cplusplus
@@ -161,7 +161,7 @@ enum p2pxfer_relay_option
 #endif // __cplusplus
  {
   /**
-   * How long a connection may take to say what it wants: 10,000 unless set, at least 1.
+   * How long a connection may take to say what it wants: 10,000 unless set, at least 1 and not P2PXFER_FOREVER.
    */
   P2PXFER_RELAY_SET_HELLO_TIMEOUT = 1,
   /**
@@ -169,7 +169,8 @@ enum p2pxfer_relay_option
    */
   P2PXFER_RELAY_SET_IDLE_TIMEOUT = 2,
   /**
-   * After how long a silence, once one side has ended, the other one is ended: 30,000 unless set, at least 1.
+   * After how long a silence, once one side has ended, the other one is ended: 30,000 unless set, at least 1 and
+   * not P2PXFER_FOREVER.
    */
   P2PXFER_RELAY_SET_HALF_CLOSE = 3,
   /**
@@ -344,7 +345,7 @@ enum p2pxfer_status
    */
   P2PXFER_CHANGED = -16,
   /**
-   * All was sent, but the receiver did not confirm that it has it.
+   * All was sent, but the receiver did not confirm that it has it, or its disk that it stays.
    */
   P2PXFER_NOT_CONFIRMED = -17,
   /**
@@ -547,7 +548,8 @@ p2pxfer_status p2pxfer_set_connect_timeout(struct p2pxfer *handle, uint32_t mill
 
 /**
  * Sets after how long a silence of the peer, during the transfer, the connection counts as lost: at
- * least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set. Once a sender has handed all
+ * least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set. The peer has no more time than
+ * that, 2,000 at least and 60,000 where it is never, to say who it is. Once a sender has handed all
  * of the file to the system, it waits ten times as long for the receiver's last answer: much of the
  * file may still be on its way, where nobody sees it move.
  */
@@ -687,6 +689,15 @@ int32_t p2pxfer_relay_port(const struct p2pxfer_relay *relay);
 p2pxfer_status p2pxfer_relay_get(const struct p2pxfer_relay *relay, uint32_t number, uint64_t *out);
 
 /**
+ * Has the relay take no new connection and close who waits there, lets the pairs that run go on for at most
+ * `milliseconds`, or P2PXFER_FOREVER, then resets them, and returns when there is none left. Its numbers can still be
+ * read; give it back to p2pxfer_relay_stop(). From any thread, also while another one is in this call: the time that
+ * is said last counts for both, and 0 ends it. P2PXFER_FAILED as p2pxfer_relay_stop().
+ */
+p2pxfer_status p2pxfer_relay_drain(const struct p2pxfer_relay *relay,
+                                   uint32_t milliseconds);
+
+/**
  * Ends the relay, resets the pairs that run, waits until its threads are done, and frees it; NULL is
  * fine. P2PXFER_FAILED when it had ended before, because the machine left it no way to go on; it is
  * freed even so. No other thread may be inside a call on this relay.
@@ -732,8 +743,8 @@ int32_t p2pxfer_received_text(const struct p2pxfer *handle,
 /**
  * Calls whoever waits under the user id with p2pxfer_listen_sealed() and the same secret, as long as
  * p2pxfer_set_wait() says, and puts a stream into `*out`, to be given back to p2pxfer_stream_free(); NULL is put
- * there when this fails. The handle must have a secret; P2PXFER_WRONG_SECRET when the other side has another one. The
- * stream has nothing to do with the handle any more.
+ * there when this fails. The handle must have a secret; P2PXFER_WRONG_SECRET when the other side has another one. One that
+ * begins to answer has 30 seconds to prove that it knows it. The stream has nothing to do with the handle any more.
  */
 p2pxfer_status p2pxfer_dial_sealed(struct p2pxfer *handle,
                                    struct p2pxfer_stream **out);

@@ -27,7 +27,8 @@ GROUPS = [
     ("a stream through the relay that a secret seals", ["dial_sealed", "listen_sealed", "stream_read",
                                                         "stream_write", "stream_finish", "stream_socket",
                                                         "stream_pending", "stream_free"]),
-    ("a relay in the process", ["relay_start", "relay_start_with", "relay_port", "relay_get", "relay_stop"]),
+    ("a relay in the process", ["relay_start", "relay_start_with", "relay_port", "relay_get", "relay_drain",
+                                "relay_stop"]),
     ("what went wrong", ["last_error", "strerror"]),
     ("the version of the library", ["version", "version_string"]),
 ]

@@ -322,7 +322,8 @@ pub unsafe extern "C" fn p2pxfer_set_connect_timeout(
 }
 
 /// Sets after how long a silence of the peer, during the transfer, the connection counts as lost: at
-/// least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set. Once a sender has handed all
+/// least 1 millisecond, or P2PXFER_FOREVER for never. 60,000 unless set. The peer has no more time than
+/// that, 2,000 at least and 60,000 where it is never, to say who it is. Once a sender has handed all
 /// of the file to the system, it waits ten times as long for the receiver's last answer: much of the
 /// file may still be on its way, where nobody sees it move.
 #[unsafe(no_mangle)]
@@ -473,6 +474,10 @@ pub unsafe extern "C" fn p2pxfer_last_error(
         Ok(buffer.fill(state.last_error.as_bytes(), Excess::Cut))
     })
 }
+
+/// For how long something goes on when nothing but "for ever" was said: 68 years, which every system can
+/// count.
+pub(crate) const ENDLESS: Duration = Duration::from_secs(i32::MAX as u64);
 
 pub(crate) fn duration(milliseconds: u32) -> Duration {
     Duration::from_millis(milliseconds.into())

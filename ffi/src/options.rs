@@ -2,12 +2,11 @@
 
 use std::ffi::{c_int, c_void};
 use std::slice;
-use std::time::Duration;
 
 use p2pxfer_core::transfer::{Offer, SECRET_MAX, Secret};
 
 use crate::boundary::Failure;
-use crate::handle::{P2PXFER_FOREVER, State, duration, p2pxfer, set};
+use crate::handle::{ENDLESS, P2PXFER_FOREVER, State, duration, p2pxfer, set};
 use crate::offer::p2pxfer_offer;
 use crate::status::p2pxfer_status;
 
@@ -15,10 +14,6 @@ use crate::status::p2pxfer_status;
 pub const P2PXFER_SECRET_MAX: usize = 1024;
 
 const _: () = assert!(P2PXFER_SECRET_MAX == SECRET_MAX);
-
-/// For how long a lost connection is made anew when nothing but "for ever" was said: 68 years, which
-/// every system can count.
-const ENDLESS: Duration = Duration::from_secs(i32::MAX as u64);
 
 /// Judges what a sender offers, before any of it moves and in the thread that receives: anything but 0
 /// takes it, with 0 the transfer ends with P2PXFER_REFUSED on both sides. It may take its time, and the

@@ -2,16 +2,17 @@
 
 use std::ffi::c_char;
 use std::io;
+use std::mem;
 use std::net::IpAddr;
 use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use p2pxfer_core::relay::{Backend, Config, Control, Limits, Relay, Stats};
 use p2pxfer_core::sys::signal;
 
 use crate::boundary;
-use crate::handle::duration;
+use crate::handle::{ENDLESS, P2PXFER_FOREVER, duration};
 use crate::status::{P2PXFER_BAD_ARGUMENT, P2PXFER_FAILED, P2PXFER_INTERNAL, p2pxfer_status};
 
 /// How many connections it has at once: the host needs descriptors too. One source can make trouble
@@ -27,7 +28,14 @@ pub struct p2pxfer_relay {
     port: u16,
     control: Control,
     stats: Arc<Stats>,
-    thread: JoinHandle<io::Result<()>>,
+    course: Mutex<Course>,
+}
+
+/// Whoever waits for the thread has this locked until then.
+#[derive(Debug)]
+enum Course {
+    Runs(JoinHandle<io::Result<()>>),
+    Ended(Result<(), p2pxfer_status>),
 }
 
 /// Numbers that a relay has, for p2pxfer_relay_get(). Those that count begin at 0 with the relay.
@@ -55,17 +63,18 @@ pub enum p2pxfer_relay_number {
 
 use p2pxfer_relay_number::*;
 
-/// What can be set about a relay, for p2pxfer_relay_start_with(). Times are in milliseconds, below 2^32. 0 stands for no limit, or for
-/// never, where nothing else is said. A source is an IPv4 address or an IPv6 /56.
+/// What can be set about a relay, for p2pxfer_relay_start_with(). Times are in milliseconds, or P2PXFER_FOREVER for
+/// never. 0 stands for no limit, or for never, where nothing else is said. A source is an IPv4 address or an IPv6 /56.
 #[expect(non_camel_case_types, reason = "the names that C sees")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum p2pxfer_relay_option {
-    /// How long a connection may take to say what it wants: 10,000 unless set, at least 1.
+    /// How long a connection may take to say what it wants: 10,000 unless set, at least 1 and not P2PXFER_FOREVER.
     P2PXFER_RELAY_SET_HELLO_TIMEOUT = 1,
     /// After how long a silence a pair is ended: 0 unless set.
     P2PXFER_RELAY_SET_IDLE_TIMEOUT = 2,
-    /// After how long a silence, once one side has ended, the other one is ended: 30,000 unless set, at least 1.
+    /// After how long a silence, once one side has ended, the other one is ended: 30,000 unless set, at least 1 and
+    /// not P2PXFER_FOREVER.
     P2PXFER_RELAY_SET_HALF_CLOSE = 3,
     /// Connections at once: 1,000 unless set; more wait in the kernel.
     P2PXFER_RELAY_SET_CONNECTIONS = 4,
@@ -181,6 +190,26 @@ pub unsafe extern "C" fn p2pxfer_relay_get(
     })
 }
 
+/// Has the relay take no new connection and close who waits there, lets the pairs that run go on for at most
+/// `milliseconds`, or P2PXFER_FOREVER, then resets them, and returns when there is none left. Its numbers can still be
+/// read; give it back to p2pxfer_relay_stop(). From any thread, also while another one is in this call: the time that
+/// is said last counts for both, and 0 ends it. P2PXFER_FAILED as p2pxfer_relay_stop().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn p2pxfer_relay_drain(
+    relay: *const p2pxfer_relay,
+    milliseconds: u32,
+) -> p2pxfer_status {
+    boundary::status(|| {
+        // SAFETY: the caller passes NULL or a relay.
+        let relay = unsafe { boundary::target(relay) }?;
+        relay.control.drain(match milliseconds {
+            P2PXFER_FOREVER => ENDLESS,
+            _ => duration(milliseconds),
+        });
+        relay.await_end()
+    })
+}
+
 /// Ends the relay, resets the pairs that run, waits until its threads are done, and frees it; NULL is
 /// fine. P2PXFER_FAILED when it had ended before, because the machine left it no way to go on; it is
 /// freed even so. No other thread may be inside a call on this relay.
@@ -193,12 +222,26 @@ pub unsafe extern "C" fn p2pxfer_relay_stop(relay: *mut p2pxfer_relay) -> p2pxfe
         // SAFETY: it is not NULL, so p2pxfer_relay_start made it from a box, and no call has it.
         let relay = unsafe { Box::from_raw(relay) };
         relay.control.end();
-        match relay.thread.join() {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(P2PXFER_FAILED),
-            Err(_) => Err(P2PXFER_INTERNAL),
-        }
+        relay.await_end()
     })
+}
+
+impl p2pxfer_relay {
+    /// Waits until its threads are done: how it ended.
+    fn await_end(&self) -> Result<(), p2pxfer_status> {
+        let mut course = self.course.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = mem::replace(&mut *course, Course::Ended(Ok(())));
+        let ended = match before {
+            Course::Ended(ended) => ended,
+            Course::Runs(thread) => match thread.join() {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(P2PXFER_FAILED),
+                Err(_) => Err(P2PXFER_INTERNAL),
+            },
+        };
+        *course = Course::Ended(ended);
+        ended
+    }
 }
 
 /// Nobody means more.
@@ -224,7 +267,7 @@ fn set(config: &mut Config, setting: &p2pxfer_relay_setting) -> Result<(), p2pxf
     // What is more than can be counted is no limit.
     let count = rate.and_then(|rate| usize::try_from(rate).ok());
     let never_or = || match u32::try_from(value) {
-        Ok(0) => Ok(None),
+        Ok(0 | P2PXFER_FOREVER) => Ok(None),
         Ok(milliseconds) => Ok(Some(duration(milliseconds))),
         Err(_) => Err(P2PXFER_BAD_ARGUMENT),
     };
@@ -270,7 +313,7 @@ fn start(config: Config, port: u16) -> io::Result<p2pxfer_relay> {
         port,
         control,
         stats,
-        thread,
+        course: Mutex::new(Course::Runs(thread)),
     })
 }
 
@@ -285,4 +328,37 @@ unsafe fn parse(address: *const c_char) -> Result<Option<IpAddr>, p2pxfer_status
     let bytes = unsafe { boundary::bytes(address, what) }.map_err(|failure| failure.status)?;
     let text = boundary::text(bytes, what).map_err(|failure| failure.status)?;
     text.parse().map(Some).map_err(|_| P2PXFER_BAD_ARGUMENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn with(option: p2pxfer_relay_option, value: u64) -> Result<Config, p2pxfer_status> {
+        let mut config = usual();
+        let option = option as u32;
+        set(&mut config, &p2pxfer_relay_setting { option, value })?;
+        Ok(config)
+    }
+
+    #[test]
+    fn for_ever_as_a_time_is_never_or_refused() {
+        let forever = u64::from(P2PXFER_FOREVER);
+        let idle = |value| with(P2PXFER_RELAY_SET_IDLE_TIMEOUT, value).map(|it| it.idle_timeout);
+        assert_eq!(idle(forever), Ok(None));
+        assert_eq!(idle(0), Ok(None));
+        let longest = Duration::from_millis(forever - 1);
+        assert_eq!(idle(forever - 1), Ok(Some(longest)));
+        for option in [
+            P2PXFER_RELAY_SET_HELLO_TIMEOUT,
+            P2PXFER_RELAY_SET_HALF_CLOSE,
+        ] {
+            for value in [0, forever, forever + 1] {
+                assert_eq!(with(option, value).err(), Some(P2PXFER_BAD_ARGUMENT));
+            }
+            assert!(with(option, forever - 1).is_ok());
+        }
+    }
 }

@@ -26,8 +26,8 @@ pub struct p2pxfer_stream(Sealed);
 
 /// Calls whoever waits under the user id with p2pxfer_listen_sealed() and the same secret, as long as
 /// p2pxfer_set_wait() says, and puts a stream into `*out`, to be given back to p2pxfer_stream_free(); NULL is put
-/// there when this fails. The handle must have a secret; P2PXFER_WRONG_SECRET when the other side has another one. The
-/// stream has nothing to do with the handle any more.
+/// there when this fails. The handle must have a secret; P2PXFER_WRONG_SECRET when the other side has another one. One that
+/// begins to answer has 30 seconds to prove that it knows it. The stream has nothing to do with the handle any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn p2pxfer_dial_sealed(
     handle: *mut p2pxfer,

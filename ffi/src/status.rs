@@ -46,7 +46,7 @@ pub enum p2pxfer_status {
     P2PXFER_NEEDS_VERSION_2 = -15,
     /// A file changed while it was sent.
     P2PXFER_CHANGED = -16,
-    /// All was sent, but the receiver did not confirm that it has it.
+    /// All was sent, but the receiver did not confirm that it has it, or its disk that it stays.
     P2PXFER_NOT_CONFIRMED = -17,
     /// The receiver's disk is full.
     P2PXFER_NO_SPACE = -18,

@@ -141,12 +141,8 @@ impl Events {
                 }
                 object.line()
             }
-            Event::Skipped { path, error } => {
-                let mut object = file("skipped", path);
-                object.plain("exit", &error.kind().number());
-                object.word("message", error);
-                object.line()
-            }
+            Event::Skipped { path, error } => skipped(path, error.kind().number(), error),
+            Event::LeftOut { path, error } => skipped(path, 0, error),
             Event::Restarted { path } => file("restarted", path).line(),
             Event::Text { text } => {
                 let mut object = Object::event("text");
@@ -241,6 +237,7 @@ impl Events {
             ("resumed", report.resumed),
             ("again", report.again),
             ("skipped", report.skipped),
+            ("left_out", report.left_out),
         ] {
             object.plain(name, &number);
         }
@@ -272,6 +269,13 @@ fn file(state: &str, path: &[u8]) -> Object {
     object.word("state", &state);
     object.bytes("path", path);
     object
+}
+
+fn skipped(path: &[u8], exit: u8, why: &dyn Display) -> String {
+    let mut object = file("skipped", path);
+    object.plain("exit", &exit);
+    object.word("message", why);
+    object.line()
 }
 
 fn item(item: &Item) -> Object {
@@ -341,8 +345,8 @@ mod tests {
             events.done_text(&report, 0),
             "{\"event\":\"file\",\"state\":\"done\",\"path\":\"a\",\"length\":5,\"local\":\"in/a\"}\n\
              {\"event\":\"done\",\"exit\":0,\"version\":1,\"verified\":false,\"files\":1,\"folders\":0,\
-             \"bytes\":5,\"already\":0,\"resumed\":0,\"again\":0,\"skipped\":0,\"reconnects\":0,\
-             \"seconds\":0.000,\"received\":[{\"name\":\"a\",\"local\":\"in/a\",\"renamed\":false}]}\n"
+             \"bytes\":5,\"already\":0,\"resumed\":0,\"again\":0,\"skipped\":0,\"left_out\":0,\
+             \"reconnects\":0,\"seconds\":0.000,\"received\":[{\"name\":\"a\",\"local\":\"in/a\",\"renamed\":false}]}\n"
         );
     }
 

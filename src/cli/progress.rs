@@ -124,7 +124,7 @@ impl Reporter {
                 already,
                 ..
             } => self.finished(path, *length, *already),
-            Event::Skipped { .. } => self.line(event),
+            Event::Skipped { .. } | Event::LeftOut { .. } => self.line(event),
             Event::Restarted { .. } => self.result(event),
             Event::Progress { done, total } => self.progress(*done, *total),
             Event::AwaitingVerdict => self.step(event),

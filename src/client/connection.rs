@@ -56,6 +56,13 @@ impl<'a> Connection<'a> {
         self.deadline = Some(Instant::now() + within);
     }
 
+    /// From now on nothing but a silence ends reading.
+    pub(super) fn endure(&mut self) -> io::Result<()> {
+        self.deadline = None;
+        // Reading against the clock has shortened it.
+        self.limit(self.idle)
+    }
+
     /// The socket, which nothing of ours touches any more: without a timeout, and [`Cancel::cancel`]
     /// does not end it.
     pub(super) fn into_stream(mut self) -> Result<TcpStream, Error> {

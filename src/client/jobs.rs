@@ -58,7 +58,8 @@ pub fn send(
         Event::Matched.tell(observer)?;
         let header = source.as_ref().map(Source::header);
         let secret = options.secret.as_ref();
-        let agreed = negotiate::call(&connection, &endpoint.user, secret, header)?;
+        let within = negotiate::patience(endpoint.idle_timeout);
+        let agreed = negotiate::call(&mut connection, &endpoint.user, secret, header, within)?;
         match (agreed, &mut source) {
             (negotiate::Sender::Version2(channel), _) => SendJob {
                 endpoint,
@@ -100,7 +101,7 @@ pub fn receive(
         };
         let mut connection = Meeting::new(endpoint, cancel, observer).listen()?;
         Event::Matched.tell(observer)?;
-        match job.answer(&connection) {
+        match job.answer(&mut connection) {
             Err(error) if error.is_guess() => {
                 // Whoever guesses gets one guess a second.
                 cancel.pause(WRONG_SECRET[0]);
@@ -261,12 +262,14 @@ impl<'a> SendJob<'a> {
     }
 
     fn call(&self, observer: &mut Observer<'_>) -> Result<(Connection<'a>, Channel), Error> {
-        let connection = Meeting::new(self.endpoint, self.cancel, observer)
+        let mut connection = Meeting::new(self.endpoint, self.cancel, observer)
             .waiting(Wait::Usual)
             .call()?;
+        let user = &self.endpoint.user;
         let secret = self.options.secret.as_ref();
+        let within = negotiate::patience(self.endpoint.idle_timeout);
         // Version 1 never follows version 2.
-        match negotiate::call(&connection, &self.endpoint.user, secret, None)? {
+        match negotiate::call(&mut connection, user, secret, None, within)? {
             negotiate::Sender::Version2(channel) => Ok((connection, *channel)),
             negotiate::Sender::Version1(_) => Err(Error::Version1Only),
         }
@@ -368,7 +371,7 @@ impl<'a> ReceiveJob<'a> {
         let mut connection = Meeting::new(self.endpoint, self.cancel, observer)
             .waiting(Wait::For(within))
             .listen()?;
-        match self.answer(&connection)? {
+        match self.answer(&mut connection)? {
             negotiate::Receiver::Version2(channel) => Ok((connection, *channel)),
             // Version 1 never follows version 2.
             negotiate::Receiver::Version1(_) => {
@@ -380,14 +383,15 @@ impl<'a> ReceiveJob<'a> {
         }
     }
 
-    fn answer(&self, connection: &Connection<'_>) -> Result<negotiate::Receiver, Error> {
+    fn answer(&self, connection: &mut Connection<'_>) -> Result<negotiate::Receiver, Error> {
         let Options {
             secret,
             version1_only,
             ..
         } = self.options;
         let user = &self.endpoint.user;
-        negotiate::answer(connection, user, secret.as_ref(), *version1_only)
+        let within = negotiate::patience(self.endpoint.idle_timeout);
+        negotiate::answer(connection, user, secret.as_ref(), *version1_only, within)
     }
 
     fn accepts(&self, offer: &Offer) -> bool {

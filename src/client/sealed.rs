@@ -64,7 +64,7 @@ use crate::transfer::channel::{Channel, LENGTH_SIZE, Opener, Sealer, frame};
 use crate::transfer::{Error, Event, Observer, Secret};
 use crate::wire::v2::{BODY_MAX, STREAM_DATA, STREAM_END};
 
-/// How long a caller that has spoken may take at most to prove that it knows the secret.
+/// How long either side that has spoken may take at most to prove that it knows the secret.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
 /// The two ends of a stream, one to be read and one to be written, each by one thread at a time; the two threads do
@@ -101,7 +101,8 @@ enum State {
     Broken,
 }
 
-/// Calls whoever waits at `endpoint` with [`listen`] and the same secret, for as long as its `wait` says.
+/// Calls whoever waits at `endpoint` with [`listen`] and the same secret, for as long as its `wait` says. A listener
+/// that has begun to answer has 30 seconds to prove that it knows it.
 ///
 /// # Errors
 /// Why nobody was met, or that the secrets differ.
@@ -112,9 +113,10 @@ pub fn dial(
     observer: &mut Observer<'_>,
 ) -> Result<Sealed, Error> {
     uncancelled(cancel, || {
-        let connection = Meeting::new(endpoint, cancel, observer).call()?;
+        let mut connection = Meeting::new(endpoint, cancel, observer).call()?;
         Event::Matched.tell(observer)?;
-        match negotiate::call(&connection, &endpoint.user, Some(secret), None)? {
+        let user = &endpoint.user;
+        match negotiate::call(&mut connection, user, Some(secret), None, HANDSHAKE)? {
             negotiate::Sender::Version2(channel) => {
                 tell_version(2, channel.verified, observer)?;
                 Ok(Sealed::new(connection.into_stream()?, *channel))
@@ -139,12 +141,13 @@ pub fn listen(
     uncancelled(cancel, || {
         let start = Instant::now();
         let mut connection = Meeting::new(endpoint, cancel, observer).listen()?;
-        connection.expire(match endpoint.wait {
+        let within = match endpoint.wait {
             Wait::For(time) => time.saturating_sub(start.elapsed()).min(HANDSHAKE),
             Wait::Usual | Wait::Forever => HANDSHAKE,
-        });
+        };
         Event::Matched.tell(observer)?;
-        match negotiate::answer(&connection, &endpoint.user, Some(secret), false) {
+        let user = &endpoint.user;
+        match negotiate::answer(&mut connection, user, Some(secret), false, within) {
             Ok(negotiate::Receiver::Version2(channel)) => {
                 tell_version(2, channel.verified, observer)?;
                 Ok(Sealed::new(connection.into_stream()?, *channel))

@@ -130,6 +130,13 @@ pub enum Error {
     },
     /// All was sent, and the connection was lost before the receiver said that it has it.
     NotConfirmed(io::Error),
+    /// It is there, whole and under its final name, but the disk failed when that was to outlive a power cut.
+    Unconfirmed {
+        /// Where it is.
+        path: PathBuf,
+        /// What the disk said.
+        error: io::Error,
+    },
     /// The disk is full.
     NoSpace {
         /// The file that did not fit.
@@ -190,7 +197,7 @@ pub enum Kind {
     Version = 12,
     /// A file changed while it was sent.
     Changed = 13,
-    /// All was sent, and the receiver did not confirm it.
+    /// All was sent, and the receiver, or its disk, did not confirm it.
     NotConfirmed = 14,
     /// The receiver's disk is full.
     NoSpace = 15,
@@ -239,7 +246,7 @@ impl Error {
                 true => Kind::Changed,
                 false => Kind::File,
             },
-            Self::NotConfirmed(_) => Kind::NotConfirmed,
+            Self::NotConfirmed(_) | Self::Unconfirmed { .. } => Kind::NotConfirmed,
             Self::NoSpace { .. } => Kind::NoSpace,
             Self::Truncated => Kind::Truncated,
             Self::EndedByPeer { cause, .. } => match cause {
@@ -376,6 +383,14 @@ impl fmt::Display for Error {
                 };
                 write!(f, "{cause}{}", Words(text))
             }
+            Self::Skipped {
+                kind: Kind::NotConfirmed,
+                text,
+            } => write!(
+                f,
+                "the receiver has it, and its disk does not confirm that it stays{}: look there, or send it again",
+                Words(text)
+            ),
             Self::Skipped { text, .. } => write!(f, "the receiver does not take it{}", Words(text)),
             // The sender's words say the same.
             Self::GivenUp { changed: true, .. } => {
@@ -400,6 +415,12 @@ impl fmt::Display for Error {
                 "all was sent, and the receiver did not say that it has it: {}: look there, or send it again",
                 Reason(error)
             ),
+            Self::Unconfirmed { path, error } => write!(
+                f,
+                "{} is there, whole, and the disk does not confirm that it stays: {}: check the disk, or send it again",
+                ShownPath(path),
+                Reason(error)
+            ),
             Self::NoSpace { path } => {
                 write!(f, "{}: the disk is full: make room and try again", ShownPath(path))
             }
@@ -420,6 +441,7 @@ impl std::error::Error for Error {
         match self {
             Self::Unreachable { error, .. }
             | Self::File { error, .. }
+            | Self::Unconfirmed { error, .. }
             | Self::Lost(error)
             | Self::NotConfirmed(error) => Some(error),
             Self::Malformed(error) => Some(error),
@@ -575,6 +597,14 @@ mod tests {
             (Error::NeedsVersion2, Kind::Version, 12),
             (Error::Changed { path: path() }, Kind::Changed, 13),
             (Error::NotConfirmed(lost()), Kind::NotConfirmed, 14),
+            (
+                Error::Unconfirmed {
+                    path: path(),
+                    error: io::ErrorKind::Other.into(),
+                },
+                Kind::NotConfirmed,
+                14,
+            ),
             (Error::NoSpace { path: path() }, Kind::NoSpace, 15),
             (Error::Truncated, Kind::Truncated, 16),
             (Error::Broken("rule"), Kind::Protocol, 8),

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use super::error::Error;
+use super::error::{Error, Kind};
 use super::name::NameError;
 use super::report::Offer;
 use crate::wire::Printable;
@@ -112,6 +112,13 @@ pub enum Event<'a> {
         /// Why.
         error: &'a Error,
     },
+    /// A link, a device or the like: it is never sent, and nobody misses it.
+    LeftOut {
+        /// Its path, as above.
+        path: &'a [u8],
+        /// What it is.
+        error: &'a Error,
+    },
     /// The part that the receiver has is not of this file: all of it is sent.
     Restarted {
         /// Its path, as above.
@@ -204,7 +211,12 @@ impl fmt::Display for Event<'_> {
             }
             Self::Finished { path, .. } => write!(f, "'{}' is there", Printable(path)),
             Self::Skipped { path: b"", error } => write!(f, "{error}"),
-            Self::Skipped { path, error } => write!(f, "left out '{}': {error}", Printable(path)),
+            Self::Skipped { path, error } if error.kind() == Kind::NotConfirmed => {
+                write!(f, "not confirmed '{}': {error}", Printable(path))
+            }
+            Self::Skipped { path, error } | Self::LeftOut { path, error } => {
+                write!(f, "left out '{}': {error}", Printable(path))
+            }
             Self::Restarted { path } => write!(
                 f,
                 "'{}' has changed: all of it is sent anew",

@@ -8,6 +8,7 @@ mod accepted;
 mod produce;
 mod receive;
 pub mod receiver;
+mod refused;
 mod send;
 pub mod sender;
 mod session;

@@ -12,5 +12,5 @@ pub use self::error::RecordError;
 pub use self::header::{ANSWER_SIZE, Answer, Mark, VERSION, YES2};
 pub use self::record::{
     BODY_MAX, DATA, DEPTH_MAX, Entry, FromReceiver, FromSender, ITEM_NAMES_MAX, ITEMS_MAX,
-    NAME_MAX, STREAM_DATA, STREAM_END, TEXT_MAX,
+    NAME_MAX, REFUSED, STREAM_DATA, STREAM_END, TEXT_MAX,
 };

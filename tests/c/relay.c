@@ -86,6 +86,87 @@ static void a_peer_that_leaves_ends_its_pair_alone(const struct setup *given)
     CHECK(close(listener) == 0);
 }
 
+struct drain {
+    p2pxfer_relay *relay;
+    p2pxfer_status status;
+    pthread_t thread;
+};
+
+static void *drain(void *argument)
+{
+    struct drain *it = argument;
+    it->status = p2pxfer_relay_drain(it->relay, P2PXFER_FOREVER);
+    return NULL;
+}
+
+/* A relay with a pair and one who waits, which drains until it is empty. */
+static p2pxfer *draining(const struct setup *given, struct drain *drains, p2pxfer_socket ends[2])
+{
+    struct setup setup = *given;
+    p2pxfer_socket waiting, found;
+    p2pxfer *handle;
+    char byte;
+
+    MUST(p2pxfer_relay_start("127.0.0.1", 0, &drains->relay));
+    setup.host = "127.0.0.1";
+    setup.port = (uint32_t)p2pxfer_relay_port(drains->relay);
+    handle = handle_for(&setup, "drains");
+    MUST(p2pxfer_register(handle, &ends[0]));
+    MUST(p2pxfer_dial(handle, &ends[1]));
+    MUST(p2pxfer_set_wait(handle, 0));
+    MUST(p2pxfer_register(handle, &waiting));
+    while (number(drains->relay, P2PXFER_RELAY_PAIRS) != 1 || number(drains->relay, P2PXFER_RELAY_LISTENERS) != 1)
+        sched_yield();
+    CHECK(pthread_create(&drains->thread, NULL, drain, drains) == 0);
+    /* Who waits is sent away, and nobody new is let in. */
+    CHECK(read(waiting, &byte, 1) <= 0);
+    CHECK(close(waiting) == 0);
+    CHECK_STATUS(p2pxfer_dial(handle, &found), P2PXFER_CONNECTION_LOST);
+    return handle;
+}
+
+static void a_relay_that_drains_lets_its_pair_go_on(const struct setup *setup)
+{
+    struct drain drains;
+    p2pxfer_socket ends[2];
+    p2pxfer *handle = draining(setup, &drains, ends);
+    char bytes[4];
+
+    write_fully(ends[0], "ping", 4);
+    read_fully(ends[1], bytes, 4);
+    write_fully(ends[1], "pong", 4);
+    read_fully(ends[0], bytes, 4);
+    CHECK(memcmp(bytes, "pong", 4) == 0);
+    CHECK(number(drains.relay, P2PXFER_RELAY_PAIRS) == 1);
+    CHECK(close(ends[0]) == 0);
+    CHECK(close(ends[1]) == 0);
+    CHECK(pthread_join(drains.thread, NULL) == 0);
+    MUST(drains.status);
+    CHECK(number(drains.relay, P2PXFER_RELAY_CONNECTIONS) == 0);
+    CHECK(number(drains.relay, P2PXFER_RELAY_LISTENER_BYTES) == 4);
+    MUST(p2pxfer_relay_drain(drains.relay, 0));
+    MUST(p2pxfer_relay_stop(drains.relay));
+    MUST(p2pxfer_free(handle));
+}
+
+static void a_drain_that_takes_too_long_is_ended_from_another_thread(const struct setup *setup)
+{
+    struct drain drains;
+    p2pxfer_socket ends[2];
+    p2pxfer *handle = draining(setup, &drains, ends);
+    char byte;
+
+    MUST(p2pxfer_relay_drain(drains.relay, 0));
+    CHECK(pthread_join(drains.thread, NULL) == 0);
+    MUST(drains.status);
+    CHECK(read(ends[0], &byte, 1) <= 0);
+    CHECK(read(ends[1], &byte, 1) <= 0);
+    CHECK(close(ends[0]) == 0);
+    CHECK(close(ends[1]) == 0);
+    MUST(p2pxfer_relay_stop(drains.relay));
+    MUST(p2pxfer_free(handle));
+}
+
 static void what_cannot_be_is_an_error(void)
 {
     p2pxfer_relay *relay = NULL;
@@ -94,6 +175,7 @@ static void what_cannot_be_is_an_error(void)
 
     MUST(p2pxfer_relay_stop(NULL));
     CHECK_STATUS(p2pxfer_relay_port(NULL), bad);
+    CHECK_STATUS(p2pxfer_relay_drain(NULL, 0), bad);
     CHECK_STATUS(p2pxfer_relay_get(NULL, P2PXFER_RELAY_PAIRS, &value), bad);
     CHECK_STATUS(p2pxfer_relay_start("127.0.0.1", 0, NULL), bad);
     CHECK_STATUS(p2pxfer_relay_start("127.0.0.1", 65536, &relay), bad);
@@ -114,7 +196,7 @@ static void what_cannot_be_is_an_error(void)
 static void what_can_be_set_is_set(void)
 {
     const p2pxfer_relay_setting usable[] = {
-        {P2PXFER_RELAY_SET_HELLO_TIMEOUT, 100},    {P2PXFER_RELAY_SET_IDLE_TIMEOUT, UINT32_MAX},
+        {P2PXFER_RELAY_SET_HELLO_TIMEOUT, 100},    {P2PXFER_RELAY_SET_IDLE_TIMEOUT, P2PXFER_FOREVER},
         {P2PXFER_RELAY_SET_HALF_CLOSE, 1},         {P2PXFER_RELAY_SET_CONNECTIONS, UINT64_MAX},
         {P2PXFER_RELAY_SET_SOURCE_CONNECTIONS, 0}, {P2PXFER_RELAY_SET_SOURCE_LISTENERS, 1},
         {P2PXFER_RELAY_SET_SOURCE_RATE, 1},        {P2PXFER_RELAY_SET_SOURCE_BYTES, 1000000},
@@ -126,8 +208,10 @@ static void what_can_be_set_is_set(void)
         {P2PXFER_RELAY_SET_THREADS + 1, 1},
         {UINT32_MAX, 1},
         {P2PXFER_RELAY_SET_HELLO_TIMEOUT, 0},
+        {P2PXFER_RELAY_SET_HELLO_TIMEOUT, P2PXFER_FOREVER},
         {P2PXFER_RELAY_SET_HELLO_TIMEOUT, UINT64_MAX},
         {P2PXFER_RELAY_SET_HALF_CLOSE, 0},
+        {P2PXFER_RELAY_SET_HALF_CLOSE, P2PXFER_FOREVER},
         {P2PXFER_RELAY_SET_IDLE_TIMEOUT, UINT64_MAX},
         {P2PXFER_RELAY_SET_THREADS, 2},
     };
@@ -161,6 +245,8 @@ int main(int argc, char **argv)
     struct setup setup = setup_from(argc, argv);
     a_file_crosses_the_relay_in_the_process(&setup);
     a_peer_that_leaves_ends_its_pair_alone(&setup);
+    a_relay_that_drains_lets_its_pair_go_on(&setup);
+    a_drain_that_takes_too_long_is_ended_from_another_thread(&setup);
     what_cannot_be_is_an_error();
     what_can_be_set_is_set();
     return 0;

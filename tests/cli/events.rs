@@ -94,6 +94,39 @@ fn a_failure_is_an_event_with_the_exit_status() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_never_sent_is_told_as_no_failure() {
+    if !has("python3", "events") {
+        return;
+    }
+    let relay = Relay::start("threads", &[]);
+    let (from, to) = (TempDir::new(), TempDir::new());
+    let tree = from.path().join("tree");
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("file"), b"x").unwrap();
+    std::os::unix::fs::symlink("file", tree.join("link")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(tree.join("socket")).unwrap();
+    let receiver = listen(&relay, &mut meeting("recv_r", to.path(), &relay, &["-"]));
+    let words = ["--json", "tree"];
+    let sent = run(&mut meeting("send_r", from.path(), &relay, &words));
+    assert_eq!((sent.status, end(receiver).status), (0, 0), "{sent:?}");
+    assert_eq!(events(&sent.told).last().unwrap(), "done");
+    let skipped: Vec<_> = sent
+        .told
+        .lines()
+        .filter(|line| line.contains("skipped\","))
+        .collect();
+    assert_eq!(skipped.len(), 2, "{sent:?}");
+    for line in skipped {
+        assert!(line.contains("\"exit\":0,\"message\":\""), "{line}");
+    }
+    assert!(
+        sent.told.contains("\"skipped\":0,\"left_out\":2,"),
+        "{sent:?}"
+    );
+}
+
 #[test]
 fn where_standard_output_has_the_data_json_goes_to_standard_error() {
     if !has("python3", "events") {

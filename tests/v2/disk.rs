@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
-use super::common::{Relay, on_every_backend};
+use super::common::{Relay, on_every_backend, wait_until};
 use super::end;
-use super::kill::{program, receive, start};
+use super::kill::{program, receive, registered, start};
 use super::temp::TempDir;
 use super::trees::{content, names};
 
 on_every_backend! {
     a_full_disk_is_told_to_both_and_the_next_run_goes_on
     a_folder_that_may_not_be_written_to_is_told_before_anybody_is_waited_for
+    a_name_that_the_disk_does_not_confirm_is_told_as_that_and_the_next_run_confirms_it
 }
 
 /// A small file system of its own; unmounted with its value.
@@ -101,4 +102,64 @@ fn a_folder_that_may_not_be_written_to_is_told_before_anybody_is_waited_for(back
     assert_eq!(code, Some(7), "{said}");
     let named = said.contains(small.path().to_str().unwrap());
     assert!(named && said.contains("read-only"), "{said}");
+}
+
+/// A receiver whose `number`th wait for the disk fails; 0 for none.
+fn receive_failing(relay: &Relay, to: &Path, number: u32) -> Child {
+    let before = registered(relay);
+    let plain = program("recv_r", &["-"], relay.address, &["-v"]);
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e"]);
+    command.arg(format!("inject=fsync:error=EIO:when={number}"));
+    command.arg(plain.get_program()).args(plain.get_args());
+    command.arg("-o").arg(to);
+    command.env("P2PXFER_SECRET", "correct horse");
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = match number {
+        0 => receive(relay, relay.address, to, &["-v"]),
+        _ => start(command),
+    };
+    wait_until("the receiver waits", || registered(relay) > before);
+    child
+}
+
+fn a_name_that_the_disk_does_not_confirm_is_told_as_that_and_the_next_run_confirms_it(
+    backend: &str,
+) {
+    if Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("SKIP disk: strace not installed");
+        return;
+    }
+    let relay = Relay::start(backend, &[]);
+    let (from, to) = (TempDir::new(), TempDir::new());
+    let file = from.path().join("file");
+    fs::write(&file, content(100_000, 3)).unwrap();
+    let run = |failing| {
+        let receiver = receive_failing(&relay, to.path(), failing);
+        let words = [file.to_str().unwrap()];
+        let sender = start(program("send_r", &words, relay.address, &["-v"]));
+        [said(sender), said(receiver)]
+    };
+    // The bytes: nothing is there.
+    let [sender, receiver] = run(1);
+    assert_eq!((sender.0, receiver.0), (Some(6), Some(7)), "{}", receiver.1);
+    assert!(names(to.path()).is_empty());
+    // The name: it is there, whole, whatever a power cut would make of it. The second time it was there before.
+    for failing in [2, 2] {
+        let [sender, receiver] = run(failing);
+        let both = (sender.0, receiver.0);
+        assert_eq!(both, (Some(14), Some(14)), "{} {}", sender.1, receiver.1);
+        assert!(
+            receiver.1.contains("is there, whole, and"),
+            "{}",
+            receiver.1
+        );
+        assert!(sender.1.contains("has it, and"), "{}", sender.1);
+        assert_eq!(names(to.path()), ["file"]);
+        assert!(fs::read(to.path().join("file")).unwrap() == content(100_000, 3));
+    }
+    let [sender, receiver] = run(0);
+    assert_eq!((sender.0, receiver.0), (Some(0), Some(0)), "{}", receiver.1);
+    assert!(sender.1.contains("there already"), "{}", sender.1);
+    assert_eq!(names(to.path()), ["file"]);
 }

@@ -21,6 +21,7 @@ mod missing;
 mod names;
 mod offers;
 mod pair;
+mod patience;
 mod programs;
 mod resume;
 mod trees;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use p2pxfer::client::Wait;
 use p2pxfer::transfer::{Error, Kind};
 use p2pxfer::wire::v2::{Entry, FromReceiver, FromSender};
 
@@ -21,6 +22,8 @@ use super::wire::{Way, Wire};
 on_every_backend! {
     what_a_sender_leaves_out_unannounced_is_told_to_its_receiver
     what_a_sender_gave_up_is_known_to_its_receiver_though_its_word_was_lost
+    what_both_sides_gave_up_at_once_is_missing_once
+    a_folder_that_is_refused_is_told_once
     more_than_was_offered_is_refused_and_the_rest_arrives
     what_is_announced_again_after_a_cut_does_not_count_as_more
     all_paths_are_listed_at_the_end
@@ -115,6 +118,92 @@ fn file(index: u64, size: u64) -> FromSender<'static> {
             _ => vec![b"tree".to_vec(), index.to_string().into_bytes()],
         },
     })
+}
+
+fn what_both_sides_gave_up_at_once_is_missing_once(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let to = TempDir::new();
+    let mut receiver = Side::new(relay.address, "correct horse");
+    receiver.endpoint.wait = Wait::For(DEADLINE);
+    thread::scope(|scope| {
+        let before = registered(&relay);
+        let receiving = scope.spawn(|| receiver.receive(&folder(to.path())));
+        wait_until("the receiver waits", || registered(&relay) > before);
+        let mut caller = Caller::call(&relay);
+        let item = FromSender::Item {
+            kind: 2,
+            complete: true,
+            files: 2,
+            bytes: Some(8),
+            name: b"tree",
+        };
+        let (run, items) = ([1; 16], 1);
+        caller.say(&[item, FromSender::Offer { run, items }]);
+        caller.say(&[file(0, 0), file(1, 4), file(2, 4)]);
+        let (mut wanted, mut is_made) = (0, false);
+        while wanted < 2 || !is_made {
+            caller.hear(|record| match record {
+                FromReceiver::Want { .. } => wanted += 1,
+                FromReceiver::Committed { .. } => is_made = true,
+                _ => {}
+            });
+        }
+        // No file can be made in it any more.
+        fs::remove_dir(to.path().join("tree")).unwrap();
+        let gone = |index, reason, text| {
+            let offset = 0;
+            [
+                FromSender::Begin { index, offset },
+                FromSender::Data(b"x"),
+                FromSender::GiveUp {
+                    index,
+                    reason,
+                    text,
+                },
+            ]
+        };
+        // The first it gives up by itself, the second because the receiver does: of that alone, and of one
+        // that it never announced, the receiver has to hear from LAST.
+        caller.say(&gone(1, 1, b"cannot be read"));
+        caller.say(&gone(2, 4, b""));
+        let entries = 4;
+        caller.say(&[
+            FromSender::Last {
+                entries,
+                missing: 2,
+            },
+            FromSender::Final { entries },
+        ]);
+        let report = receiving.join().unwrap().unwrap();
+        let heard = receiver.heard.lock().unwrap();
+        let skipped = heard.iter().filter(|event| event.starts_with("Skipped"));
+        let skipped: Vec<_> = skipped.collect();
+        assert_eq!((report.skipped, skipped.len()), (3, 3), "{skipped:?}");
+        assert!(skipped[2].contains("LeftOut { count: 1 }"), "{skipped:?}");
+    });
+}
+
+fn a_folder_that_is_refused_is_told_once(backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let (from, to) = (TempDir::new(), TempDir::new());
+    let root = from.path().join("tree");
+    fs::create_dir_all(root.join("taken/inner")).unwrap();
+    fs::write(root.join("taken/inner/file"), "x").unwrap();
+    fs::write(root.join("good"), "x").unwrap();
+    fs::create_dir(to.path().join("tree")).unwrap();
+    fs::write(to.path().join("tree/taken"), "no folder").unwrap();
+    let (sender, receiver) = (Side::new(relay.address, "s"), Side::new(relay.address, "s"));
+    let (sent, received) = both(&sender, &[path(&root)], &receiver, &folder(to.path()));
+    for (report, side) in [(sent.unwrap(), sender), (received.unwrap(), receiver)] {
+        let mut paths: Vec<_> = report.skips.iter().map(|skip| &skip.path[..]).collect();
+        paths.sort();
+        let each: [&[u8]; 3] = [b"tree/taken", b"tree/taken/inner", b"tree/taken/inner/file"];
+        assert_eq!((paths, report.skipped), (each.to_vec(), 3));
+        let heard = side.heard.lock().unwrap();
+        let told = heard.iter().filter(|event| event.starts_with("Skipped"));
+        assert_eq!(told.count(), 3);
+    }
+    assert_eq!(names(&to.path().join("tree")), ["good", "taken"]);
 }
 
 fn more_than_was_offered_is_refused_and_the_rest_arrives(backend: &str) {

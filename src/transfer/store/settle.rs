@@ -4,7 +4,7 @@
 //! It takes all that is ready at once, so that one wait for the disk serves many small files. A file
 //! stays open, and with it locked, until it has its name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -51,7 +51,7 @@ pub(super) enum What {
     /// A complete part.
     Part(Complete),
     /// A file that was there before.
-    Present(File, PathBuf),
+    Present(File, Arc<Folder>, PathBuf),
     /// A folder, in this one; whether it was there before.
     Folder(Arc<Folder>, OsString, bool),
     /// All that is in the folder is there, so it may get its time.
@@ -345,7 +345,7 @@ impl What {
     fn file(&self) -> Option<&File> {
         let file: &File = match self {
             Self::Part(complete) => &complete.file,
-            Self::Present(file, _) => file,
+            Self::Present(file, ..) => file,
             _ => return None,
         };
         Some(file)
@@ -354,7 +354,7 @@ impl What {
     fn path(&self) -> PathBuf {
         match self {
             Self::Part(complete) => complete.folder.path.join(&complete.wanted),
-            Self::Present(_, path) => path.clone(),
+            Self::Present(.., path) => path.clone(),
             Self::Folder(folder, name, _) => folder.path.join(name),
             Self::FolderEnd(folder, _) => folder.path.clone(),
             Self::Text(_) | Self::Written => PathBuf::from(super::STDOUT),
@@ -383,9 +383,11 @@ impl What {
                 folder = Some(of);
                 file = kept;
             }
-            Self::Present(..) => {
+            Self::Present(_, of, _) => {
                 committed.present = true;
                 committed.path = Some(path);
+                // Whoever gave it its name may not have lived to see it on the disk.
+                folder = Some(of);
             }
             Self::Folder(parent, _, present) => {
                 committed.present = present;
@@ -433,34 +435,42 @@ impl Complete {
     }
 }
 
-/// Brings the names to the disk.
+/// Brings the names to the disk. One that fails there is told of as it is: it cannot be taken back, and what it may
+/// have replaced is gone.
 fn sync_names(named: &mut [(u64, Result<Named, Refusal>)]) {
     let folder = |named: &Named| named.folder.as_ref().map(Arc::as_ptr);
     let all = named.iter().filter_map(|(_, named)| named.as_ref().ok());
     let folders: BTreeSet<_> = all.filter_map(folder).collect();
-    let mut devices = (folders.len() >= MANY).then(BTreeSet::new);
-    let mut synced = BTreeSet::new();
+    let mut devices = (folders.len() >= MANY).then(BTreeMap::new);
+    let mut synced = BTreeMap::new();
     for (_, result) in named {
-        let Ok(Named { folder, file, .. }) = result else {
+        let Ok(named) = result else {
             continue;
         };
-        let Some(folder) = folder.clone() else {
+        let Some(folder) = &named.folder else {
             continue;
         };
-        if !synced.contains(&Arc::as_ptr(&folder)) {
-            match sync_folder(&folder, file.as_deref(), devices.as_mut()) {
-                Ok(()) => drop(synced.insert(Arc::as_ptr(&folder))),
-                Err(error) => *result = Err(Refusal::file(&folder.path, error)),
-            }
+        let done = synced
+            .entry(Arc::as_ptr(folder))
+            .or_insert_with(|| sync_folder(folder, named.file.as_deref(), devices.as_mut()));
+        if let Err(error) = done {
+            let path = named.committed.path.as_ref().unwrap_or(&folder.path);
+            *result = Err(Refusal::unconfirmed(path, again(error)));
         }
     }
+}
+
+/// An error for one more file: the system tells of it once, to whoever asks first.
+fn again(error: &io::Error) -> io::Error {
+    let code = error.raw_os_error().map(io::Error::from_raw_os_error);
+    code.unwrap_or_else(|| error.kind().into())
 }
 
 /// Brings the names in a folder to the disk; with `devices` all of its file system, once for each.
 fn sync_folder(
     folder: &Folder,
     file: Option<&Private>,
-    devices: Option<&mut BTreeSet<Option<u64>>>,
+    devices: Option<&mut BTreeMap<Option<u64>, io::Result<bool>>>,
 ) -> io::Result<()> {
     let handle = match folder.dir.handle() {
         Ok(Some(handle)) => handle,
@@ -475,12 +485,14 @@ fn sync_folder(
         let device = system::Stat::of(&handle)?
             .identity
             .map(|(device, _)| device);
-        if devices.contains(&device) {
-            return Ok(());
-        }
-        if system::sync_file_system(&handle)? {
-            devices.insert(device);
-            return Ok(());
+        let done = devices
+            .entry(device)
+            .or_insert_with(|| system::sync_file_system(&handle));
+        match done {
+            Ok(true) => return Ok(()),
+            // There is no such call.
+            Ok(false) => {}
+            Err(error) => return Err(again(error)),
         }
     }
     handle.sync_all()

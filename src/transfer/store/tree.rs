@@ -160,6 +160,8 @@ pub enum RefusalReason {
     NoSpace = 3,
     /// It is not wanted.
     NotWanted = 4,
+    /// It is there, whole, but the disk does not confirm its name.
+    Unconfirmed = 5,
 }
 
 impl Refusal {
@@ -172,6 +174,16 @@ impl Refusal {
         };
         let error = Error::file(path, error);
         Self { why, error }
+    }
+
+    pub(super) fn unconfirmed(path: &Path, error: io::Error) -> Self {
+        Self {
+            why: RefusalReason::Unconfirmed,
+            error: Error::Unconfirmed {
+                path: path.to_path_buf(),
+                error,
+            },
+        }
     }
 
     fn unsafe_name(entry: &Entry, error: NameError) -> Self {
@@ -332,7 +344,7 @@ impl Tree {
             let file = folder.dir.open_regular(&name);
             let file = file.map_err(|error| Refusal::file(&path, error))?;
             waiting.forget_part(&folder);
-            Ok(What::Present(file, path))
+            Ok(What::Present(file, folder, path))
         });
         match made {
             Ok(what) => {

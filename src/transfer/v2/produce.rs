@@ -15,7 +15,7 @@ use crate::transfer::channel::{OVERHEAD, frame, try_frame};
 use crate::transfer::entry::{Entry, EntryKind};
 use crate::transfer::error::Error;
 use crate::transfer::tree::{Found, GiveUp, GiveUpReason, Reader, SkipReason, Skipped, Sources};
-use crate::wire::v2::{self, BODY_MAX, DATA, FromSender};
+use crate::wire::v2::{self, BODY_MAX, DATA, FromSender, REFUSED};
 
 /// Most news that wait for the observer.
 pub(super) const NEWS: usize = 4096;
@@ -195,17 +195,7 @@ impl Producer<'_> {
         match worked {
             Err(Stopped::Gone) => Err(Gone),
             Ok(()) => Ok(()),
-            Err(Stopped::Refused) => {
-                let reason = GiveUpReason::Gone as u8;
-                self.put(|out| {
-                    FromSender::GiveUp {
-                        index,
-                        reason,
-                        text: b"",
-                    }
-                    .encode(out);
-                })
-            }
+            Err(Stopped::Refused) => self.say_give_up(index, REFUSED, b""),
             Err(Stopped::GaveUp(give_up)) => self.give_up(found, give_up),
         }
     }
@@ -379,7 +369,11 @@ impl Producer<'_> {
         if !state.is_live(self.generation) {
             return Err(Gone);
         }
-        state.machine.give_up(index);
+        if !state.machine.give_up(index) {
+            // The receiver was faster: it is missing on its account.
+            drop(state);
+            return self.say_give_up(index, REFUSED, b"");
+        }
         state.pending.remove(&index);
         // It is not announced again: if the receiver does not hear of it now, LAST of a later connection
         // tells.
@@ -394,11 +388,15 @@ impl Producer<'_> {
         state.news.push_back(News::Skipped { path, error });
         self.shared.notify();
         drop(state);
+        self.say_give_up(index, reason, text.as_bytes())
+    }
+
+    fn say_give_up(&mut self, index: u64, reason: u8, text: &[u8]) -> Result<(), Gone> {
         self.put(|out| {
             FromSender::GiveUp {
                 index,
                 reason,
-                text: text.as_bytes(),
+                text,
             }
             .encode(out);
         })

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::accepted::Accepted;
 use super::receiver::{Heard, Receiver};
+use super::refused::RefusedFolders;
 use super::session::{self, Batch, Ended, Finally, Stream, read_records};
 use super::{BATCH, Broken, QUEUE, WINDOW};
 use crate::crypto::blake3::Hash;
@@ -36,6 +37,7 @@ pub struct Receiving {
     /// What has come of that offer's folders.
     accepted: Accepted,
     entries: BTreeMap<u64, Known>,
+    refused: RefusedFolders,
     /// How many entries the sender has left out, as far as this side knows.
     missing: u64,
     report: Report,
@@ -252,6 +254,7 @@ impl Receiving {
             run: None,
             accepted: Accepted::default(),
             entries: BTreeMap::new(),
+            refused: RefusedFolders::default(),
             missing: 0,
             report: Report {
                 version: 2,
@@ -457,6 +460,7 @@ impl Receiving {
                 let text = text.to_vec();
                 self.skip(session, index, Error::GivenUp { changed, text })?;
             }
+            Heard::GaveUpToo => self.missing = self.missing.saturating_add(1),
             Heard::Last { missing } => {
                 self.tree.last();
                 self.left_out(session, missing)?;
@@ -488,6 +492,7 @@ impl Receiving {
                 verified: session.verified,
             };
             self.entries.clear();
+            self.refused = RefusedFolders::default();
             self.accepted = Accepted::new(&offer);
             self.missing = 0;
             self.report.begin();
@@ -707,6 +712,9 @@ impl Receiving {
         let Some(known) = self.entries.remove(&index) else {
             return Ok(());
         };
+        if !self.refused.is_news(&known.entry) {
+            return Ok(());
+        }
         let path = known.entry.shown();
         let told = Event::Skipped {
             path: &path,

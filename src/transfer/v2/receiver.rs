@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Broken, WINDOW, WINDOW_BYTES};
 use crate::crypto::blake3::{Hash, Hasher};
 use crate::transfer::entry::{Entry, EntryKind, Item, Time};
-use crate::wire::v2::{self, FromSender, ITEM_NAMES_MAX, ITEMS_MAX};
+use crate::wire::v2::{self, FromSender, ITEM_NAMES_MAX, ITEMS_MAX, REFUSED};
 
 /// What was announced and is not settled, and what comes at the moment.
 #[derive(Debug, Default)]
@@ -108,6 +108,9 @@ pub enum Heard<'a> {
         /// In the sender's words.
         text: &'a [u8],
     },
+    /// An entry that this side refused will not come in any case, for the sender has given it up too: that side
+    /// counts it among those it left out.
+    GaveUpToo,
     /// No more entries.
     Last {
         /// How many the sender left out against its will, in all connections.
@@ -403,7 +406,7 @@ impl Receiver {
         }
         let known = self.refused.remove(&index) || current.is_some_and(|begun| begun.refused);
         match self.open.get(&index) {
-            Some(open) if open.state != State::Ended => {
+            Some(open) if open.state != State::Ended && reason != REFUSED => {
                 self.settle(index);
                 self.skipped += 1;
                 Ok(Heard::GaveUp {
@@ -412,7 +415,8 @@ impl Receiver {
                     text,
                 })
             }
-            None if known => Ok(Heard::Nothing),
+            None if known && reason == REFUSED => Ok(Heard::Nothing),
+            None if known => Ok(Heard::GaveUpToo),
             _ => Err(Broken("an entry given up that is settled")),
         }
     }
@@ -485,6 +489,15 @@ mod tests {
         FromSender::GiveUp {
             index,
             reason: 2,
+            text: b"",
+        }
+    }
+
+    /// The sender has heard that it is refused.
+    fn bow(index: u64) -> FromSender<'static> {
+        FromSender::GiveUp {
+            index,
+            reason: REFUSED,
             text: b"",
         }
     }
@@ -722,10 +735,31 @@ mod tests {
         let mut receiver = wanted();
         receiver.handle(begin(0, 0)).unwrap();
         receiver.skip(0);
-        assert_eq!(receiver.handle(give_up(0)), Ok(Heard::Nothing));
+        assert_eq!(receiver.handle(bow(0)), Ok(Heard::Nothing));
         let mut receiver = wanted();
         receiver.skip(0);
-        assert_eq!(receiver.handle(give_up(0)), Ok(Heard::Nothing));
+        assert_eq!(receiver.handle(bow(0)), Ok(Heard::Nothing));
+        assert!(receiver.handle(bow(0)).is_err());
+    }
+
+    #[test]
+    fn what_the_sender_gives_up_by_itself_counts_though_a_skip_crossed_it() {
+        let mut receiver = wanted();
+        receiver.skip(0);
+        assert_eq!(receiver.handle(give_up(0)), Ok(Heard::GaveUpToo));
         assert!(receiver.handle(give_up(0)).is_err());
+        let mut receiver = wanted();
+        receiver.handle(begin(0, 0)).unwrap();
+        receiver.skip(0);
+        assert_eq!(receiver.handle(give_up(0)), Ok(Heard::GaveUpToo));
+        assert_eq!(receiver.counts(), (0, 1));
+    }
+
+    #[test]
+    fn nothing_is_given_up_for_a_skip_that_was_not_said() {
+        assert!(wanted().handle(bow(0)).is_err());
+        let mut receiver = wanted();
+        receiver.handle(begin(0, 0)).unwrap();
+        assert!(receiver.handle(bow(0)).is_err());
     }
 }

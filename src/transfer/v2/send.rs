@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::produce::{NEWS, produce};
+use super::refused::RefusedFolders;
 use super::sender::{Heard, Sender};
 use super::session::{self, Batch, Ended, Finally, Stream, read_records};
 use super::{BATCH, Broken};
@@ -57,6 +58,7 @@ pub(super) struct State {
     pub(super) entries: Option<u64>,
     /// How many entries were left out against the user's will, in all connections.
     pub(super) missing: u64,
+    refused: RefusedFolders,
     /// LAST was said in this connection.
     pub(super) said_last: bool,
     /// What the receiver has of the stream with this index, in bytes.
@@ -184,6 +186,7 @@ impl State {
             news: VecDeque::new(),
             entries: None,
             missing: 0,
+            refused: RefusedFolders::default(),
             said_last: false,
             acknowledged: (0, 0),
             end: None,
@@ -526,7 +529,7 @@ impl Sending {
             }
             News::LeftOut { path, error } => {
                 self.report.left_out += 1;
-                Event::Skipped {
+                Event::LeftOut {
                     path: &path,
                     error: &error,
                 }
@@ -623,7 +626,9 @@ impl State {
                 text,
             } => {
                 self.moved = true;
-                if let Some(pending) = self.pending.remove(&index) {
+                let pending = self.pending.remove(&index);
+                let is_news = |one: &Pending| self.refused.is_news(&one.found.entry);
+                if let Some(pending) = pending.filter(is_news) {
                     let path = pending.found.entry.shown();
                     let (kind, text) = (session::refused(reason), text.to_vec());
                     let error = Error::Skipped { kind, text };

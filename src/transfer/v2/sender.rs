@@ -187,9 +187,9 @@ impl Sender {
         }
     }
 
-    /// An entry will not come: GIVE_UP.
-    pub fn give_up(&mut self, index: u64) {
-        self.settle(index);
+    /// An entry will not come: GIVE_UP; `false` when the receiver has refused it before.
+    pub fn give_up(&mut self, index: u64) -> bool {
+        self.settle(index)
     }
 
     /// Whether the receiver's word is all that is missing.
@@ -568,6 +568,7 @@ mod tests {
         ));
         assert_eq!(sender.poll_job(), None);
         assert!(!sender.is_open(1));
+        assert!(!sender.give_up(1), "it is not this side's any more");
         let mut sender = announced();
         sender.handle(want(1, 0)).unwrap();
         sender.end(1, HASH);
@@ -578,7 +579,7 @@ mod tests {
     fn what_crosses_a_give_up_is_overlooked_and_the_unknown_is_not() {
         let mut sender = announced();
         sender.last(6);
-        sender.give_up(1);
+        assert!(sender.give_up(1));
         assert_eq!(sender.handle(want(1, 0)), Ok(Heard::Nothing));
         assert!(sender.handle(want(6, 0)).is_err());
         assert!(announced().handle(want(9, 0)).is_err());

@@ -205,6 +205,7 @@ pub(super) fn refused(reason: u8) -> Kind {
         1 => Kind::UnsafeName,
         2 => Kind::Checksum,
         3 => Kind::NoSpace,
+        5 => Kind::NotConfirmed,
         _ => Kind::Refused,
     }
 }
@@ -213,7 +214,9 @@ pub(super) fn refused(reason: u8) -> Kind {
 /// business on the other side.
 pub(super) fn words(error: &Error) -> String {
     match error {
-        Error::File { error, .. } => crate::transfer::Reason(error).to_string(),
+        Error::File { error, .. } | Error::Unconfirmed { error, .. } => {
+            crate::transfer::Reason(error).to_string()
+        }
         Error::UnsafeName { error, .. } => error.to_string(),
         Error::BeyondOffer => error.to_string(),
         _ => String::new(),

@@ -15,6 +15,8 @@ pub const ITEMS_MAX: u32 = 65_536;
 pub const ITEM_NAMES_MAX: usize = 4 << 20;
 /// Most bytes of the text of a record; a longer one is cut when it is encoded.
 pub const TEXT_MAX: usize = 255;
+/// Why an entry is given up of which its receiver has said SKIP while it was on its way.
+pub const REFUSED: u8 = 4;
 
 /// An entry as it is announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub enum FromSender<'a> {
     GiveUp {
         /// Which.
         index: u64,
-        /// 1 cannot be read, 2 changed, 3 gone.
+        /// 1 cannot be read, 2 changed, 3 gone, 4 [`REFUSED`].
         reason: u8,
         /// In the sender's words.
         text: &'a [u8],
@@ -141,7 +143,7 @@ pub enum FromReceiver<'a> {
     Skip {
         /// Which.
         index: u64,
-        /// 1 unsafe name, 2 file, 3 no space, 4 not wanted.
+        /// 1 unsafe name, 2 file, 3 no space, 4 not wanted, 5 there and not confirmed by the disk.
         reason: u8,
         /// In the receiver's words.
         text: &'a [u8],
@@ -301,7 +303,7 @@ impl<'a> FromSender<'a> {
                 let [reason] = array(reader)?;
                 Self::GiveUp {
                     index,
-                    reason: within(reason, 3, RecordError::Reason)?,
+                    reason: within(reason, REFUSED, RecordError::Reason)?,
                     text: text(reader)?,
                 }
             }
@@ -402,7 +404,7 @@ impl<'a> FromReceiver<'a> {
                 let [reason] = array(reader)?;
                 Self::Skip {
                     index,
-                    reason: within(reason, 4, RecordError::Reason)?,
+                    reason: within(reason, 5, RecordError::Reason)?,
                     text: text(reader)?,
                 }
             }

@@ -116,7 +116,7 @@ fn says(script: &mut Script<'_>, plain: &mut Vec<u8>) {
         },
         11 => FromSender::GiveUp {
             index: script.number(),
-            reason: 1 + script.byte() % 3,
+            reason: 1 + script.byte() % 4,
             text: b"text",
         },
         12 => FromSender::Last {

@@ -168,7 +168,7 @@ fn says(script: &mut Script<'_>, plain: &mut Vec<u8>) {
         },
         4 => FromReceiver::Skip {
             index: script.number(),
-            reason: 1 + script.byte() % 4,
+            reason: 1 + script.byte() % 5,
             text: b"text",
         },
         5 | 6 => FromReceiver::Committed {

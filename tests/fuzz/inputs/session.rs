@@ -148,7 +148,7 @@ impl Said {
                 }
                 7 => said.put(&FromSender::GiveUp {
                     index: script.number(),
-                    reason: 1 + script.byte() % 3,
+                    reason: 1 + script.byte() % 4,
                     text: script.bytes(20),
                 }),
                 8 => said.put(&FromSender::Same {
@@ -255,7 +255,7 @@ impl Said {
             0xff => {}
             0xf0.. => self.put(&FromSender::GiveUp {
                 index,
-                reason: 1 + script.byte() % 3,
+                reason: 1 + script.byte() % 4,
                 text: b"gone",
             }),
             0xe0.. => self.put(&FromSender::End {

@@ -176,11 +176,11 @@ fn each_rule_of_another_record_has_its_error() {
     assert_eq!(item(1, NAME_MAX + 1), RecordError::Name);
     assert_eq!(sent(&[DATA]), RecordError::Data);
     assert_eq!(sent(&vec![DATA; BODY_MAX + 2]), RecordError::Data);
-    for reason in [0, 4] {
+    for reason in [0, 5] {
         let plain = [&[0x08][..], &[0; 8], &[reason]].concat();
         assert_eq!(sent(&plain), RecordError::Reason(reason));
     }
-    for reason in [0, 5] {
+    for reason in [0, 6] {
         let plain = [&[0x25][..], &[0; 8], &[reason]].concat();
         assert_eq!(received(&plain), RecordError::Reason(reason));
     }
