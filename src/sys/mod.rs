@@ -25,6 +25,8 @@
 )]
 
 mod file;
+#[cfg(not(all(unix, feature = "libc")))]
+mod near;
 #[cfg(all(unix, feature = "libc"))]
 #[path = "unix/mod.rs"]
 mod platform;

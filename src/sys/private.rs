@@ -23,6 +23,7 @@ unsafe extern "C" {
 #[derive(Debug)]
 pub struct Private {
     file: File,
+    locked: bool,
 }
 
 impl Private {
@@ -38,7 +39,16 @@ impl Private {
                 return Err(in_use());
             }
         }
-        Ok(Self { file })
+        Ok(Self { file, locked: true })
+    }
+
+    /// A file without a name, which nobody else can find.
+    #[cfg(all(target_os = "linux", feature = "libc"))]
+    pub(super) fn nameless(file: File) -> Self {
+        Self {
+            file,
+            locked: false,
+        }
     }
 }
 
@@ -54,12 +64,18 @@ impl Deref for Private {
 impl From<File> for Private {
     /// A file that was not locked.
     fn from(file: File) -> Self {
-        Self { file }
+        Self {
+            file,
+            locked: false,
+        }
     }
 }
 
 impl Drop for Private {
     fn drop(&mut self) {
+        if !self.locked {
+            return;
+        }
         // The lock is the open file's, not the descriptor's: a process that is being started holds a copy
         // of the descriptor until its program is there, and with it the lock, unless it is let go here.
         // SAFETY: the descriptor is open.

@@ -25,7 +25,7 @@ use super::entry::{Entry, EntryKind, Item};
 use super::error::Error;
 use super::given::Input;
 use super::name::NameError;
-use crate::sys::fs::{FileKind, Stat};
+use crate::sys::fs::{FileKind, Near, Stat};
 use crate::wire::v2::{ITEM_NAMES_MAX, ITEMS_MAX};
 
 /// Most bytes of standard input that were read and not yet taken over by the receiver.
@@ -166,8 +166,8 @@ pub struct Found {
 
 #[derive(Clone, Debug)]
 enum Origin {
-    /// A file, and what was known of it when it was announced.
-    File(PathBuf, Stat),
+    /// A file, what was known of it when it was announced, and how it is opened.
+    File(PathBuf, Stat, Near),
     Stream(Arc<Stream>),
     /// Of a file or a text, and what it is called in messages.
     Memory(PathBuf, Arc<[u8]>),
@@ -196,7 +196,7 @@ impl Found {
     /// Where it is on this machine, for messages.
     pub fn shown(&self) -> PathBuf {
         match &self.origin {
-            Origin::File(path, _) | Origin::Folder(path) => path.clone(),
+            Origin::File(path, ..) | Origin::Folder(path) => path.clone(),
             Origin::Stream(stream) => stream.shown().to_path_buf(),
             Origin::Memory(shown, _) => shown.clone(),
         }

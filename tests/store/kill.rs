@@ -31,12 +31,13 @@ fn the_one_that_is_killed() {
 }
 
 /// The calls that change something on the disk.
-const CALLS: [&str; 11] = [
+const CALLS: [&str; 12] = [
     "write",
     "fsync",
     "fdatasync",
     "syncfs",
     "renameat2",
+    "linkat",
     "unlinkat",
     "openat",
     "ftruncate",

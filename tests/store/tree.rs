@@ -133,6 +133,45 @@ fn a_folder_in_the_place_of_a_file_and_the_other_way_round_is_refused() {
 }
 
 #[test]
+fn a_small_file_that_comes_from_two_senders_at_once_is_nowhere_until_it_is_whole_and_then_twice() {
+    let (temp, name) = (TempDir::new(), "x");
+    let found = || fs::read_dir(temp.path()).unwrap().count();
+    if cfg!(not(all(target_os = "linux", feature = "libc"))) {
+        // Elsewhere it has a part, and the second sender is refused.
+        return;
+    }
+    let all = [file(name, bytes(1, 3000)), file(name, bytes(2, 3000))];
+    let mut sessions = [(); 2].map(|()| Session::open(&place(temp.path())));
+    for (session, sent) in sessions.iter_mut().zip(&all) {
+        assert!(matches!(
+            session.tree.entry(&sent.entry),
+            Decision::Want { .. }
+        ));
+        session.tree.begin(0, 0).unwrap();
+        session.tree.write(&sent.bytes[..2000]).unwrap();
+        assert_eq!(found(), 0);
+    }
+    for (session, sent) in sessions.iter_mut().zip(&all) {
+        session.tree.write(&sent.bytes[2000..]).unwrap();
+        let hash = blake3::hash(&sent.bytes);
+        session.tree.finish(3000, &hash).unwrap();
+        session.tree.interrupt();
+    }
+    for (name, sent) in ["x", "x (1)"].iter().zip(&all) {
+        assert_eq!(fs::read(temp.path().join(name)).unwrap(), sent.bytes);
+    }
+    assert_eq!(found(), 2);
+    // One that is not whole leaves nothing either.
+    let third = file("y", bytes(3, 3000));
+    let mut session = Session::open(&place(temp.path()));
+    session.tree.entry(&third.entry);
+    session.tree.begin(0, 0).unwrap();
+    session.tree.write(&third.bytes[..2000]).unwrap();
+    drop(session);
+    assert_eq!(found(), 2);
+}
+
+#[test]
 fn the_same_path_twice_in_one_session_becomes_two_files() {
     let temp = TempDir::new();
     let all = [

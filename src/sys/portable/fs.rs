@@ -12,6 +12,7 @@ use std::path::{self, Component, Path, PathBuf};
 
 pub use self::entry::{Private, boot_id, open_regular, sync_file_system};
 pub use crate::sys::file::{Access, FileKind, Stat, set_executable};
+pub use crate::sys::near::Near;
 
 /// A folder. Names are single names. The standard library cannot hold a folder open, so one that is
 /// exchanged for another meanwhile is not noticed.
@@ -41,6 +42,27 @@ impl Dir {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         options.open(self.at(name)?)
+    }
+
+    /// The standard library has no files without a name.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    pub fn create_nameless(&self) -> io::Result<Private> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether a file of [`Dir::create_nameless`] can be made here and named.
+    pub fn takes_nameless(&self) -> bool {
+        false
+    }
+
+    /// Gives a file of [`Dir::create_nameless`] its name.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    pub fn name(&self, _: &Private, _: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// An empty file without a name, with the permissions of one that a program makes in this folder
@@ -108,6 +130,9 @@ impl Dir {
         }
     }
 }
+
+/// Nothing can be done about that here.
+pub fn reserve_descriptors(_: u16) {}
 
 /// Closes a file, and says what a drop would not: that some of it could not be written.
 ///

@@ -96,6 +96,69 @@ fn a_folder_below_is_made_opened_timed_and_synced() {
 }
 
 #[test]
+fn a_file_without_a_name_is_nowhere_until_it_gets_one_that_is_free() {
+    let temp = Temp::new("nameless");
+    let dir = Dir::open(&temp.0).unwrap();
+    let at = |name: &str| temp.0.join(name);
+    let found = || std::fs::read_dir(&temp.0).unwrap().count();
+    if !dir.takes_nameless() {
+        return;
+    }
+    let file = dir.create_nameless().unwrap();
+    (&*file).write_all(b"new").unwrap();
+    drop(dir.create_nameless().unwrap());
+    assert_eq!(found(), 0);
+    std::fs::write(at("taken"), b"old").unwrap();
+    let kind = |name: &str| dir.name(&file, OsStr::new(name)).unwrap_err().kind();
+    assert_eq!(kind("taken"), io::ErrorKind::AlreadyExists);
+    for outside in ["", ".", "..", "../x", "/x", "a/b"] {
+        assert_eq!(kind(outside), io::ErrorKind::InvalidInput, "{outside}");
+    }
+    dir.name(&file, OsStr::new("free")).unwrap();
+    drop(file);
+    assert_eq!(std::fs::read(at("taken")).unwrap(), b"old");
+    assert_eq!(std::fs::read(at("free")).unwrap(), b"new");
+    let permissions = |name: &str| at(name).metadata().unwrap().permissions();
+    assert_eq!(permissions("free"), permissions("taken"));
+    assert_eq!(found(), 2);
+}
+
+#[test]
+fn a_file_is_looked_at_and_opened_where_its_path_leads_also_when_its_folder_is_another_one_now() {
+    let temp = Temp::new("near");
+    let at = |name: &str| temp.0.join(name);
+    let near = Near::default();
+    for (folder, bytes) in [("a", &b"1"[..]), ("b", b"22")] {
+        std::fs::create_dir(at(folder)).unwrap();
+        std::fs::write(at(folder).join("x"), bytes).unwrap();
+    }
+    for (path, size) in [("a/x", 1), ("b/x", 2), ("a/x", 1)] {
+        assert_eq!(near.stat(&at(path)).unwrap().size, size);
+        let (file, stat) = near.open_regular(&at(path)).unwrap();
+        assert_eq!((stat.size, stat.kind), (size, FileKind::File));
+        assert_eq!(file.metadata().unwrap().len(), size);
+    }
+    assert_eq!(near.stat(&at("a")).unwrap().kind, FileKind::Folder);
+    assert!(near.open_regular(&at("a")).is_err());
+    let missing = near.stat(&at("a/y")).unwrap_err();
+    assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    near.stat(&at("a/x")).unwrap();
+    std::fs::rename(at("a"), at("c")).unwrap();
+    std::fs::create_dir(at("a")).unwrap();
+    std::fs::write(at("a/y"), b"333").unwrap();
+    assert_eq!(near.stat(&at("a/y")).unwrap().size, 3);
+    assert_eq!(near.open_regular(&at("a/y")).unwrap().1.size, 3);
+}
+
+#[cfg(all(target_os = "linux", feature = "libc"))]
+#[test]
+fn room_for_descriptors_takes_none_of_them() {
+    // Other tests open files meanwhile, but none has so high a number.
+    reserve_descriptors(300);
+    assert!(!std::path::Path::new("/proc/self/fd/299").exists());
+}
+
+#[test]
 fn the_start_of_the_machine_has_one_id() {
     assert_eq!(boot_id(), boot_id());
 }
@@ -213,5 +276,5 @@ fn a_private_file_is_regular_ours_alone_locked_and_closed_to_others() {
         }
     }
     assert!(dir.open_regular(OsStr::new("link")).is_err());
-    assert!(open_regular(&at("folder")).is_err());
+    assert!(Near::default().open_regular(&at("folder")).is_err());
 }

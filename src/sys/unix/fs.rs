@@ -1,6 +1,7 @@
 //! A folder that files are made, named and removed in.
 
 mod entry;
+mod near;
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
@@ -10,7 +11,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-pub use self::entry::{Private, boot_id, open_regular, sync_file_system};
+pub use self::entry::{Private, boot_id, sync_file_system};
+pub use self::near::Near;
 use super::check;
 pub use crate::sys::file::{Access, FileKind, Stat, set_executable};
 
@@ -45,6 +47,43 @@ impl Dir {
     /// `AlreadyExists` when the name is taken, be it by a symbolic link.
     pub fn create_private(&self, name: &OsStr) -> io::Result<File> {
         self.create(name, 0o600)
+    }
+
+    /// Makes a file that has no name until [`Dir::name`] gives it one: nobody else can open it, and with its last
+    /// descriptor it is gone. It has the permissions of one that a program makes in this folder without a
+    /// thought.
+    ///
+    /// # Errors
+    /// What the system says; `Unsupported` where no system has such files.
+    #[cfg(target_os = "linux")]
+    pub fn create_nameless(&self) -> io::Result<Private> {
+        let file = self.create_at(c".", libc::O_RDWR | libc::O_TMPFILE, 0o666)?;
+        Ok(Private::nameless(file))
+    }
+
+    /// Makes a file that has no name.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    #[cfg(not(target_os = "linux"))]
+    pub fn create_nameless(&self) -> io::Result<Private> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether a file of [`Dir::create_nameless`] can be made here and named.
+    pub fn takes_nameless(&self) -> bool {
+        // What the system looks at first is whether it may name the file, and only then that this name is taken.
+        let named = self.create_nameless();
+        let named = named.and_then(|file| self.name_at(&file, c"."));
+        named.is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
+    }
+
+    /// Gives a file of [`Dir::create_nameless`] its name, replacing nothing.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken; the file is as it was.
+    pub fn name(&self, file: &Private, name: &OsStr) -> io::Result<()> {
+        self.name_at(file, &single(name)?)
     }
 
     /// An empty file without a name, with the permissions of one that a program makes in this folder
@@ -134,6 +173,29 @@ impl Dir {
         Ok(unsafe { File::from_raw_fd(descriptor) })
     }
 
+    #[cfg(target_os = "linux")]
+    fn name_at(&self, file: &File, name: &CStr) -> io::Result<()> {
+        let folder = self.folder.as_raw_fd();
+        let link = |from: libc::c_int, path: &CStr, flags| {
+            // SAFETY: both paths end in a NUL and outlive the call.
+            check(unsafe { libc::linkat(from, path.as_ptr(), folder, name.as_ptr(), flags) })
+        };
+        match link(file.as_raw_fd(), c"", libc::AT_EMPTY_PATH) {
+            // Before Linux 6.10 that was for the superuser alone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+                link(libc::AT_FDCWD, &path, libc::AT_SYMLINK_FOLLOW)?;
+            }
+            done => drop(done?),
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn name_at(&self, _: &File, _: &CStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         let (from, to) = (single(from)?, single(to)?);
         let folder = self.folder.as_raw_fd();
@@ -177,6 +239,18 @@ fn single(name: &OsStr) -> io::Result<CString> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     Ok(CString::new(bytes)?)
+}
+
+/// Makes room for so many descriptors, counted with those that there are. A process with threads waits for all of
+/// its processors, tens of milliseconds, whenever the system's table of its descriptors becomes too small: so
+/// the wait is had at once, and where it keeps nobody from anything.
+pub fn reserve_descriptors(count: u16) {
+    // SAFETY: the call takes numbers only, and says so when the first is no descriptor.
+    let last = unsafe { libc::fcntl(0, libc::F_DUPFD_CLOEXEC, libc::c_int::from(count) - 1) };
+    if last != -1 {
+        // SAFETY: the descriptor is new and nobody else's.
+        drop(unsafe { File::from_raw_fd(last) });
+    }
 }
 
 /// Closes a file, and says what a drop would not: that some of it could not be written.

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use super::{Bool, check, wide};
 use crate::sys::file::in_use;
 pub use crate::sys::file::{Access, FileKind, Stat, set_executable};
+pub use crate::sys::near::Near;
 
 /// A file of [`Dir::open_private`]: nobody else opens it until it is closed.
 pub type Private = File;
@@ -87,6 +88,27 @@ impl Dir {
     /// `AlreadyExists` when the name is taken, be it by a symbolic link.
     pub fn create_private(&self, name: &OsStr) -> io::Result<File> {
         File::create_new(self.at(name)?)
+    }
+
+    /// The system has no files without a name.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    pub fn create_nameless(&self) -> io::Result<Private> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether a file of [`Dir::create_nameless`] can be made here and named.
+    pub fn takes_nameless(&self) -> bool {
+        false
+    }
+
+    /// Gives a file of [`Dir::create_nameless`] its name.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    pub fn name(&self, _: &Private, _: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// An empty file without a name; it is called `name` for a moment.
@@ -322,6 +344,9 @@ fn links(file: &File) -> io::Result<u32> {
     check(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut information) })?;
     Ok(information.links)
 }
+
+/// Nothing can be done about that here.
+pub fn reserve_descriptors(_: u16) {}
 
 /// Opens a regular file for reading, be its last component no link.
 ///

@@ -140,9 +140,17 @@ pub(super) fn take_name(
         check_replaceable(dir, wanted)?;
         return dir.rename(part, wanted).map(|()| wanted.to_os_string());
     }
+    take_free_name(wanted, |name| dir.rename_new(part, name))
+}
+
+/// Gives a file the first of the names `wanted`, `NAME (1)`, ... that is free, by a call that replaces nothing.
+pub(super) fn take_free_name(
+    wanted: &OsStr,
+    give: impl Fn(&OsStr) -> io::Result<()>,
+) -> io::Result<OsString> {
     for name in candidates(wanted) {
         let name = name?;
-        match dir.rename_new(part, &name) {
+        match give(&name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             done => return done.map(|()| name),
         }

@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::journal::Journal;
-use super::part::take_name;
+use super::part::{take_free_name, take_name};
 use super::tree::{Committed, OnSettled, Refusal, Settled};
 use crate::sys::fs::{self as system, Dir, Private};
 use crate::transfer::entry::Time;
@@ -23,6 +23,8 @@ use crate::transfer::entry::Time;
 /// Most that is made final at once. Each file holds up to two descriptors, of which a process often
 /// has only 1024, and the next batch grows meanwhile.
 const BATCH: usize = 128;
+/// As many descriptors as two batches may have, and the process besides.
+const DESCRIPTORS: u16 = 5 * BATCH as u16;
 /// Most bytes that are made final at once, but for a single file that has more.
 const BATCH_BYTES: u64 = 8 << 20;
 /// How long the first of a batch waits for company.
@@ -65,7 +67,8 @@ pub(super) enum What {
 pub(super) struct Complete {
     pub(super) file: Arc<Private>,
     pub(super) folder: Arc<Folder>,
-    pub(super) part: OsString,
+    /// What it is called until then; `None` when it has no name.
+    pub(super) part: Option<OsString>,
     pub(super) journal: Option<OsString>,
     pub(super) wanted: OsString,
     pub(super) overwrite: bool,
@@ -253,6 +256,7 @@ impl Drop for Gone<'_> {
 
 fn run(shared: &Shared, mut settled: OnSettled) {
     let _gone = Gone(shared);
+    system::reserve_descriptors(DESCRIPTORS);
     while let Some((batch, mark)) = shared.next() {
         if let Some(mark) = mark {
             mark.make();
@@ -305,8 +309,7 @@ fn commit(batch: Vec<Ready>) -> Vec<Settled> {
 /// Brings the bytes of all files to the disk; says of each what failed.
 fn sync_data(batch: &[Ready]) -> Vec<Option<io::Error>> {
     let files = batch.iter().filter(|ready| ready.what.file().is_some());
-    let whole = files.count() >= MANY
-        && sync_devices(batch.iter().filter_map(|ready| ready.what.file())).unwrap_or(false);
+    let whole = files.count() >= MANY && sync_devices(batch).unwrap_or(false);
     let failed = batch.iter().map(|ready| {
         let file = ready.what.file()?;
         let damaged = match &ready.what {
@@ -323,9 +326,21 @@ fn sync_data(batch: &[Ready]) -> Vec<Option<io::Error>> {
 }
 
 /// Brings all file systems that the files are on to the disk; `false` where there is no such call.
-fn sync_devices<'a>(files: impl Iterator<Item = &'a File>) -> io::Result<bool> {
+fn sync_devices(batch: &[Ready]) -> io::Result<bool> {
     let mut done = BTreeSet::new();
-    for file in files {
+    let mut folders = BTreeSet::new();
+    for ready in batch {
+        let Some(file) = ready.what.file() else {
+            continue;
+        };
+        // What has no name is where its folder is; a name may stand for a file from elsewhere.
+        let nameless = match &ready.what {
+            What::Part(complete) if complete.part.is_none() => Some(&complete.folder),
+            _ => None,
+        };
+        if nameless.is_some_and(|folder| !folders.insert(Arc::as_ptr(folder))) {
+            continue;
+        }
         let device = system::Stat::of(file)?.identity.map(|(device, _)| device);
         if done.insert(device) && !system::sync_file_system(file)? {
             return Ok(false);
@@ -415,12 +430,16 @@ impl Complete {
     /// Gives the file its name; it stays open, and locked, where an open file can be renamed.
     fn take_name(self) -> io::Result<(OsString, Option<Arc<Private>>)> {
         let dir = &self.folder.dir;
+        let Some(part) = &self.part else {
+            let name = take_free_name(&self.wanted, |name| dir.name(&self.file, name))?;
+            return Ok((name, Some(self.file)));
+        };
         let file = (!cfg!(windows)).then_some(self.file);
-        let named = take_name(dir, &self.part, &self.wanted, self.overwrite);
+        let named = take_name(dir, part, &self.wanted, self.overwrite);
         match (&named, &self.journal) {
             (Ok(_), Some(journal)) => drop(dir.remove(journal)),
             // Without a journal nothing goes on with it.
-            (Err(_), None) => drop(dir.remove(&self.part)),
+            (Err(_), None) => drop(dir.remove(part)),
             _ => {}
         }
         Ok((named?, file))
@@ -428,9 +447,8 @@ impl Complete {
 
     /// What the disk did not take is not gone on with.
     fn remove(&self) {
-        let _ = self.folder.dir.remove(&self.part);
-        if let Some(journal) = &self.journal {
-            let _ = self.folder.dir.remove(journal);
+        for name in self.part.iter().chain(&self.journal) {
+            let _ = self.folder.dir.remove(name);
         }
     }
 }

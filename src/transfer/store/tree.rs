@@ -41,6 +41,8 @@ pub struct Tree {
     target: TreeTarget,
     overwrite: bool,
     permissions: Option<Permissions>,
+    /// Whether small files need no part: they have no name until they have their own.
+    nameless: bool,
     boot: Option<[u8; 16]>,
     run: Option<[u8; 16]>,
     waiting: BTreeMap<u64, Waiting>,
@@ -56,8 +58,30 @@ pub struct Tree {
     poured: bool,
 }
 
-/// Indexes and hashes of what was settled, the last one first.
-type Remembered = VecDeque<(u64, [u8; 32])>;
+/// What was settled lately.
+#[derive(Debug, Default)]
+struct Remembered {
+    /// Indexes and hashes, the last one first.
+    entries: VecDeque<(u64, [u8; 32])>,
+    /// Above all indexes that were ever here: no need to look for another one.
+    end: u64,
+}
+
+impl Remembered {
+    fn push(&mut self, index: u64, hash: [u8; 32]) {
+        self.entries.truncate(REMEMBERED - 1);
+        self.entries.push_front((index, hash));
+        self.end = self.end.max(index.saturating_add(1));
+    }
+
+    fn find(&self, index: u64) -> Option<[u8; 32]> {
+        if index >= self.end {
+            return None;
+        }
+        let known = self.entries.iter().find(|known| known.0 == index);
+        known.map(|&(_, hash)| hash)
+    }
+}
 
 #[derive(Debug)]
 enum TreeTarget {
@@ -218,17 +242,20 @@ impl Tree {
                 TreeTarget::Folder { root, fixed }
             }
         };
-        let permissions = match &target {
-            TreeTarget::Folder { root, .. } => ordinary_permissions(&root.dir),
-            _ => None,
+        let (permissions, nameless) = match &target {
+            // The name of what is replaced is not free.
+            TreeTarget::Folder { root, .. } => (
+                ordinary_permissions(&root.dir),
+                !place.overwrite && root.dir.takes_nameless(),
+            ),
+            _ => (None, false),
         };
-        let remembered = Arc::new(Mutex::new(VecDeque::new()));
+        let remembered = Arc::new(Mutex::new(Remembered::default()));
         let of_thread = Arc::clone(&remembered);
         let settler = Settler::start(Box::new(move |outcome: Settled| {
             if let Ok(committed) = &outcome.result {
                 let mut remembered = of_thread.lock().unwrap_or_else(PoisonError::into_inner);
-                remembered.truncate(REMEMBERED - 1);
-                remembered.push_front((outcome.index, committed.hash));
+                remembered.push(outcome.index, committed.hash);
             }
             settled(outcome);
         }));
@@ -240,6 +267,7 @@ impl Tree {
             target,
             overwrite: place.overwrite,
             permissions,
+            nameless,
             boot: system::boot_id(),
             run: None,
             waiting: BTreeMap::new(),
@@ -275,7 +303,7 @@ impl Tree {
             }
             self.interrupt();
             self.kept.take().into_iter().for_each(Incoming::leave);
-            self.lock_remembered().clear();
+            *self.lock_remembered() = Remembered::default();
             self.run = Some(run);
         }
         let things = || items.iter().filter(|item| item.kind != EntryKind::Text);
@@ -306,9 +334,7 @@ impl Tree {
 
     /// What was told of an entry that was settled lately.
     pub fn settled(&self, index: u64) -> Option<[u8; 32]> {
-        let remembered = self.lock_remembered();
-        let known = remembered.iter().find(|known| known.0 == index);
-        known.map(|&(_, hash)| hash)
+        self.lock_remembered().find(index)
     }
 
     /// Decides on an entry. Makes the folder, when it is one. Reads the whole of a file that may be

@@ -1,6 +1,6 @@
 //! The bytes of an entry, hashed while they are read.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::stream::Stream;
 use super::{GiveUp, Origin};
 use crate::crypto::blake3::{self, GROUP, Hasher};
-use crate::sys::fs::{self as system, Stat};
+use crate::sys::fs::{Near, Stat};
 
 /// Reads an entry's bytes, and hashes them.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ enum Inner {
         file: File,
         path: PathBuf,
         announced: Stat,
+        near: Near,
         hasher: Box<Hasher>,
     },
     Stream(Arc<Stream>),
@@ -33,16 +34,17 @@ enum Inner {
 impl Reader {
     pub(super) fn open(origin: &Origin) -> Result<Self, GiveUp> {
         let inner = match origin {
-            Origin::File(path, announced) => {
-                let failed = |error| GiveUp::new(path, error);
-                let file = system::open_regular(path).map_err(failed)?;
-                if !is_same(&Stat::of(&file).map_err(failed)?, announced) {
+            Origin::File(path, announced, near) => {
+                let opened = near.open_regular(path);
+                let (file, stat) = opened.map_err(|error| GiveUp::new(path, error))?;
+                if !is_same(&stat, announced) {
                     return Err(GiveUp::changed(path));
                 }
                 Inner::File {
                     file,
                     path: path.clone(),
                     announced: *announced,
+                    near: near.clone(),
                     hasher: Box::default(),
                 }
             }
@@ -153,6 +155,7 @@ impl Reader {
                 path,
                 announced,
                 hasher,
+                ..
             } => {
                 // What was added to it meanwhile is for the end to notice.
                 let rest = announced.size - self.position;
@@ -207,12 +210,16 @@ impl Reader {
                 file,
                 path,
                 announced,
+                near,
                 hasher,
             } => {
                 let failed = |error| GiveUp::new(path, error);
-                let opened = Stat::of(file).map_err(failed)?;
-                let metadata = fs::symlink_metadata(path).map_err(failed)?;
-                let named = Stat::from_metadata(&metadata);
+                let named = near.stat(path).map_err(failed)?;
+                // What was opened had the number that was announced: a name that has it too stands for what is open.
+                let opened = match named.identity {
+                    Some(_) => named,
+                    None => Stat::of(file).map_err(failed)?,
+                };
                 let whole = self.position == announced.size;
                 if !whole || !is_same(&opened, announced) || !is_same(&named, announced) {
                     return Err(GiveUp::changed(path));

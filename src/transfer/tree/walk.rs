@@ -154,6 +154,9 @@ pub(super) struct Walk {
     index: u64,
     /// The folders on the way to the next entry, the argument first.
     levels: Vec<Level>,
+    /// For what is looked at, and for what will be opened, later and in the same order.
+    near: Near,
+    near_opened: Near,
     /// What could not be told at once.
     skipped: Option<Skipped>,
 }
@@ -202,6 +205,8 @@ impl Walk {
             item: 0,
             index: 0,
             levels: Vec::new(),
+            near: Near::default(),
+            near_opened: Near::default(),
             skipped: None,
         }
     }
@@ -264,11 +269,8 @@ impl Walk {
         if let Err(error) = checked {
             return skipped(SkipReason::Name(error));
         }
-        match fs::symlink_metadata(&path) {
-            Ok(metadata) => {
-                let stat = Stat::from_metadata(&metadata);
-                Some(self.path(path, name, stat))
-            }
+        match self.near.stat(&path) {
+            Ok(stat) => Some(self.path(path, name, stat)),
             // It went while its folder was walked through: so it is not sent.
             Err(error) => skipped(SkipReason::Unreadable(error)),
         }
@@ -278,7 +280,7 @@ impl Walk {
         let mtime = Time::of(stat.mtime);
         let why = match stat.kind {
             FileKind::File => {
-                let origin = Origin::File(path, stat);
+                let origin = Origin::File(path, stat, self.near_opened.clone());
                 let size = Some(stat.size);
                 return Ok(self.found(
                     Some(name),

@@ -24,8 +24,8 @@ pub(super) const NEWS: usize = 4096;
 struct Gone;
 
 enum Task {
-    Announce(Entry),
-    Work(Job, Found),
+    Announce(Arc<Found>),
+    Work(Job, Arc<Found>),
     Walk,
     Last { entries: u64, missing: u64 },
     Final(u64),
@@ -50,7 +50,7 @@ pub(super) fn produce(shared: &Arc<Shared>, mut sources: Sources) {
     while let Some(task) = producer.await_task() {
         // When the connection is gone, the next task is the next one's.
         let _ = match task {
-            Task::Announce(entry) => producer.put(|out| announcement(entry).encode(out)),
+            Task::Announce(found) => producer.put(|out| announcement(&found.entry).encode(out)),
             Task::Work(job, found) => producer.work(job, &found),
             Task::Walk => producer.walk(&mut sources),
             Task::Last { entries, missing } => {
@@ -65,11 +65,12 @@ impl State {
     fn task(&mut self) -> Option<Task> {
         if let Some(index) = self.announce.pop_front() {
             let pending = self.pending.get(&index)?;
-            let entry = pending.found.entry.clone();
+            let found = Arc::clone(&pending.found);
+            let entry = &found.entry;
             let bytes = entry.path.iter().map(Vec::len).sum();
             self.machine
                 .announce(index, entry.kind, entry.size, bytes, pending.sent);
-            return Some(Task::Announce(entry));
+            return Some(Task::Announce(found));
         }
         match self.entries {
             None if self.machine.has_room() => return Some(Task::Walk),
@@ -83,7 +84,7 @@ impl State {
         }
         if let Some(job) = self.machine.poll_job() {
             let (Job::Send { index, .. } | Job::Compare { index, .. }) = job;
-            let found = self.pending.get(&index)?.found.clone();
+            let found = Arc::clone(&self.pending.get(&index)?.found);
             return Some(Task::Work(job, found));
         }
         self.machine.poll_final().map(Task::Final)
@@ -164,7 +165,7 @@ impl Producer<'_> {
                 let index = found.entry.index;
                 self.entries = index + 1;
                 let pending = Pending {
-                    found,
+                    found: Arc::new(found),
                     reached: 0,
                     sent: None,
                     same: false,
@@ -441,7 +442,7 @@ impl From<GiveUp> for Stopped {
     }
 }
 
-fn announcement(entry: Entry) -> FromSender<'static> {
+fn announcement(entry: &Entry) -> FromSender<'static> {
     FromSender::Entry(v2::Entry {
         index: entry.index,
         item: entry.item,
@@ -450,6 +451,6 @@ fn announcement(entry: Entry) -> FromSender<'static> {
         size: entry.size,
         seconds: entry.mtime.seconds,
         nanos: entry.mtime.nanos,
-        path: entry.path,
+        path: entry.path.clone(),
     })
 }

@@ -78,7 +78,7 @@ pub(super) struct Frames {
 
 /// An entry that is not settled.
 pub(super) struct Pending {
-    pub(super) found: Found,
+    pub(super) found: Arc<Found>,
     /// How far it was sent, in bytes, in all connections.
     pub(super) reached: u64,
     /// The hash of all of it, when all of it went.

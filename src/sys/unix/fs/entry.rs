@@ -111,6 +111,10 @@ impl Dir {
     /// # Errors
     /// Also when it is a link, or not regular.
     pub fn open_regular(&self, name: &OsStr) -> io::Result<File> {
+        self.open_regular_stat(name).map(|(file, _)| file)
+    }
+
+    pub(super) fn open_regular_stat(&self, name: &OsStr) -> io::Result<(File, Stat)> {
         let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
         regular(self.open_at(&single(name)?, flags)?)
     }
@@ -234,11 +238,8 @@ fn decides(error: &io::Error) -> bool {
     )
 }
 
-/// Opens a regular file for reading, be its last component no link.
-///
-/// # Errors
-/// Also when it is a link, or not regular.
-pub fn open_regular(path: &Path) -> io::Result<File> {
+/// Opens a regular file for reading, be its last component no link; and what is known of it.
+pub(super) fn open_regular_stat(path: &Path) -> io::Result<(File, Stat)> {
     use std::os::unix::fs::OpenOptionsExt;
     let file = File::options()
         .read(true)
@@ -307,10 +308,11 @@ fn from_raw(stat: &libc::stat) -> Stat {
     }
 }
 
-fn regular(file: File) -> io::Result<File> {
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("is not a regular file")),
+fn regular(file: File) -> io::Result<(File, Stat)> {
+    let stat = Stat::of(&file)?;
+    match stat.kind {
+        FileKind::File => Ok((file, stat)),
+        _ => Err(io::Error::other("is not a regular file")),
     }
 }
 

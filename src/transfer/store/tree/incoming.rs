@@ -47,7 +47,8 @@ pub(super) enum Sink {
 pub(super) struct Part {
     file: Arc<Private>,
     folder: Arc<Folder>,
-    name: OsString,
+    /// `None` when it has no name.
+    name: Option<OsString>,
     journal: Option<(OsString, Journal)>,
     /// Groups that are in the journal, and how many were when a mark was wanted last, and when.
     groups: u64,
@@ -125,6 +126,14 @@ impl Tree {
         if offset != 0 && offset != waiting.offset {
             return Err(io::ErrorKind::InvalidInput.into());
         }
+        // Small, it begins anew after a cut, so nobody needs to find it. If this fails, it is for the part to
+        // say why.
+        let small = waiting.kind == EntryKind::File && !waiting.is_journaled();
+        if small && self.nameless {
+            if let Ok(file) = folder.dir.create_nameless() {
+                return Ok((Part::new(file, folder, None, None, 0), Hasher::new()));
+            }
+        }
         let name = waiting.part_name()?;
         let file = self.open_private(&folder, &name, Access::Create)?;
         let mut hasher = Hasher::new();
@@ -155,17 +164,7 @@ impl Tree {
             let mut at: &File = &file;
             at.seek(SeekFrom::Start(offset))?;
         }
-        let groups = offset / GROUP as u64;
-        let part = Part {
-            file: Arc::new(file),
-            folder,
-            name,
-            journal,
-            groups,
-            marked: groups,
-            marked_at: Instant::now(),
-            damaged: Damaged::default(),
-        };
+        let part = Part::new(file, folder, Some(name), journal, offset / GROUP as u64);
         Ok((part, hasher))
     }
 }
@@ -279,8 +278,10 @@ impl Incoming {
             }
             Sink::Part(part) => part,
         };
-        // Without its time or with too strict permissions a file is whole too.
-        if let Some(mut permissions) = permissions.cloned() {
+        // Without its time or with too strict permissions a file is whole too. One without a name has them
+        // from the start.
+        let needed = part.name.is_some() || waiting.executable;
+        if let Some(mut permissions) = permissions.filter(|_| needed).cloned() {
             if waiting.executable {
                 system::set_executable(&mut permissions);
             }
@@ -366,6 +367,25 @@ impl Incoming {
 }
 
 impl Part {
+    fn new(
+        file: Private,
+        folder: Arc<Folder>,
+        name: Option<OsString>,
+        journal: Option<(OsString, Journal)>,
+        groups: u64,
+    ) -> Self {
+        Self {
+            file: Arc::new(file),
+            folder,
+            name,
+            journal,
+            groups,
+            marked: groups,
+            marked_at: Instant::now(),
+            damaged: Damaged::default(),
+        }
+    }
+
     fn file(&self) -> &File {
         &self.file
     }
@@ -391,8 +411,8 @@ impl Part {
     }
 
     fn remove(&self) {
-        let _ = self.folder.dir.remove(&self.name);
-        if let Some((name, _)) = &self.journal {
+        let journal = self.journal.iter().map(|(name, _)| name);
+        for name in self.name.iter().chain(journal) {
             let _ = self.folder.dir.remove(name);
         }
     }
