@@ -227,47 +227,52 @@ fn endless(from: &TempDir, to: &TempDir) {
 }
 
 fn a_long_hash_ends_with_the_job_and_with_the_line(backend: &str) {
-    let relay = Relay::start(backend, &[]);
-    for ends in ["receiver", "sender", "line"] {
-        let (from, to) = (TempDir::new(), TempDir::new());
-        endless(&from, &to);
-        let due = Arc::new(AtomicBool::new(false));
-        let cut = Arc::clone(&due);
-        let wire = Wire::lying(
-            relay.address,
-            Box::new(move |_, _, _| !cut.load(Ordering::Relaxed)),
-        );
-        let (mut sender, mut receiver) =
-            (Side::new(wire.address, "s"), Side::new(relay.address, "s"));
-        // Only the words in between keep the two together while it is hashed.
-        sender.endpoint.idle_timeout = Some(Duration::from_secs(2));
-        receiver.endpoint.idle_timeout = Some(Duration::from_secs(2));
-        let (sent, received) = thread::scope(|scope| {
-            scope.spawn(|| {
-                // More than what may wait to be taken.
-                let words = 1 + 19 + 96 + 8 * NOP;
-                assert!(wire.wait_moved(Way::Down, words));
-                match ends {
-                    "receiver" => drop(receiver.cancel.cancel()),
-                    "sender" => drop(sender.cancel.cancel()),
-                    _ => due.store(true, Ordering::Relaxed),
-                }
-            });
-            let arguments = [path(from.path().join("long"))];
-            both(&sender, &arguments, &receiver, &folder(to.path()))
-        });
-        let (sent, received) = (sent.unwrap_err(), received.unwrap_err());
-        match ends {
-            "receiver" => assert_eq!(received.kind(), Kind::Cancelled),
-            "sender" => {
-                assert_eq!(sent.kind(), Kind::Cancelled);
-                assert!(matches!(received, Error::EndedByPeer { .. }), "{received}");
-            }
-            _ => {}
+    thread::scope(|scope| {
+        for ends in ["receiver", "sender", "line"] {
+            scope.spawn(move || a_long_hash_ends_with(ends, backend));
         }
-        assert_eq!(heard(&receiver, "Skipped"), 0, "{ends}");
-        assert_eq!(names(to.path()), ["long"]);
+    });
+}
+
+fn a_long_hash_ends_with(ends: &str, backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let (from, to) = (TempDir::new(), TempDir::new());
+    endless(&from, &to);
+    let due = Arc::new(AtomicBool::new(false));
+    let cut = Arc::clone(&due);
+    let wire = Wire::lying(
+        relay.address,
+        Box::new(move |_, _, _| !cut.load(Ordering::Relaxed)),
+    );
+    let (mut sender, mut receiver) = (Side::new(wire.address, "s"), Side::new(relay.address, "s"));
+    // Only the words in between keep the two together while it is hashed.
+    sender.endpoint.idle_timeout = Some(Duration::from_secs(2));
+    receiver.endpoint.idle_timeout = Some(Duration::from_secs(2));
+    let (sent, received) = thread::scope(|scope| {
+        scope.spawn(|| {
+            // More than what may wait to be taken.
+            let words = 1 + 19 + 96 + 8 * NOP;
+            assert!(wire.wait_moved(Way::Down, words));
+            match ends {
+                "receiver" => drop(receiver.cancel.cancel()),
+                "sender" => drop(sender.cancel.cancel()),
+                _ => due.store(true, Ordering::Relaxed),
+            }
+        });
+        let arguments = [path(from.path().join("long"))];
+        both(&sender, &arguments, &receiver, &folder(to.path()))
+    });
+    let (sent, received) = (sent.unwrap_err(), received.unwrap_err());
+    match ends {
+        "receiver" => assert_eq!(received.kind(), Kind::Cancelled),
+        "sender" => {
+            assert_eq!(sent.kind(), Kind::Cancelled);
+            assert!(matches!(received, Error::EndedByPeer { .. }), "{received}");
+        }
+        _ => {}
     }
+    assert_eq!(heard(&receiver, "Skipped"), 0, "{ends}");
+    assert_eq!(names(to.path()), ["long"]);
 }
 
 fn another_sender_in_the_window_is_a_new_offer(backend: &str) {
