@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 
 : "${CARGO:=cargo}" "${DIST:=$PWD/target/dist}"
 export DIST
-log=$DIST/../test.log
+target=$(dirname "$DIST")
+log=$target/test.log
 cores=$(nproc 2>/dev/null || echo 2)
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((cores > 8 ? cores : 8))}
 # So many tests in one process have more files open than the usual 1024.
@@ -56,14 +57,18 @@ show() {
     wait "$2"
 }
 
-# Before any test runs: the programs of both builds have the same place, from which a test starts them.
+# The programs of the second build have a folder of their own: cargo leaves those of both builds in one place, from
+# which the tests start them, and a test that met the other's would fail.
+with_libc=(--locked --workspace)
+without_libc=(--locked --no-default-features --target-dir "$target/threads")
+# Before any test runs, for a compiler takes the whole machine.
 build() {
-    step build "$CARGO" test --locked --workspace --no-run
-    step build-threads "$CARGO" test --locked --no-default-features --no-run
+    step build "$CARGO" test "${with_libc[@]}" --no-run
+    step build-threads "$CARGO" test "${without_libc[@]}" --no-run
 }
 rust() {
-    step rust "$CARGO" test --locked --workspace --no-fail-fast
-    step rust-threads "$CARGO" test --locked --no-default-features --no-fail-fast
+    step rust "$CARGO" test "${with_libc[@]}" --no-fail-fast
+    step rust-threads "$CARGO" test "${without_libc[@]}" --no-fail-fast
 }
 # All that uses target/dist, and so one after the other: some build it again.
 programs() {
