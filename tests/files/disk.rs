@@ -1,39 +1,14 @@
 //! A disk that takes no more.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use super::common::{Relay, on_every_backend};
 use super::content;
 use super::crossing::names;
-use super::program::{End, receive, send, skip};
+use super::mount::Mount;
+use super::program::{End, receive, send};
 use super::temp::TempDir;
 
 on_every_backend! {
     a_full_disk_is_a_local_file_error_and_leaves_no_part
-}
-
-/// A file system of 1 MiB; unmounted with the value.
-struct Mount(TempDir);
-
-impl Mount {
-    fn new() -> Option<Self> {
-        let folder = TempDir::new();
-        let mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none"];
-        run(&mount, folder.path()).then_some(Self(folder))
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        run(&["umount"], self.0.path());
-    }
-}
-
-fn run(command: &[&str], path: &Path) -> bool {
-    let mut program = Command::new(command[0]);
-    program.args(&command[1..]).arg(path).stderr(Stdio::null());
-    program.status().is_ok_and(|status| status.success())
 }
 
 fn assert_no_room(received: &End, sent: &End, why: &str) {
@@ -43,23 +18,24 @@ fn assert_no_room(received: &End, sent: &End, why: &str) {
 }
 
 fn a_full_disk_is_a_local_file_error_and_leaves_no_part(backend: &str) {
-    let Some(mount) = Mount::new() else {
-        skip("files/disk-full: needs root to mount a tmpfs");
+    let Some(mount) = Mount::new("files/full-disk", "size=1m") else {
         return;
     };
     let (relay, from) = (Relay::start(backend, &[]), TempDir::new());
     let source = from.path().join("file.bin");
     content::write(&source, 3_000_000);
-    let receiver = receive(&relay, mount.0.path(), &[]);
+    let receiver = receive(&relay, mount.path(), &[]);
     let sender = send(&source, relay.address, &[]);
     let (received, sent) = (receiver.end(), sender.end());
     assert_no_room(&received, &sent, "no space left on device");
-    assert_eq!(names(mount.0.path()), [""; 0]);
+    assert_eq!(names(mount.path()), [""; 0]);
 }
 
 // The standard library alone has no call that keeps the signal of this limit from killing us.
 #[cfg(feature = "libc")]
 mod with_libc {
+    use std::process::Command;
+
     use super::*;
     use crate::program::{command, listen, quiet, with_words};
 

@@ -3,6 +3,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(unix)]
+#[path = "../common/mount.rs"]
+mod mount;
 #[path = "../common/temp.rs"]
 mod temp;
 

@@ -1,46 +1,15 @@
 //! A disk that is full, and a folder that may not be written to.
 
-use std::path::Path;
 use std::process::Command;
 
 use p2pxfer::transfer::{RefusalReason, Tree};
 
+use crate::mount::Mount;
 use crate::sender::{GROUP, below, bytes, file, folder, place, send};
-use crate::temp::TempDir;
-
-/// A small file system of its own; unmounted with its value.
-struct Small(TempDir);
-
-impl Small {
-    /// `None`, and a word about it, when this user may not mount.
-    fn mount(test: &str, size: &str) -> Option<Self> {
-        let temp = TempDir::new();
-        let options = format!("size={size}");
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "p2pxfer-test"])
-            .arg(temp.path())
-            .output();
-        if mount.is_ok_and(|done| done.status.success()) {
-            return Some(Self(temp));
-        }
-        eprintln!("SKIP {test}: only root can mount a file system");
-        None
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.path()).status();
-    }
-}
 
 #[test]
 fn a_file_for_which_there_is_no_space_is_refused_at_once() {
-    let Some(small) = Small::mount("no-space", "2m") else {
+    let Some(small) = Mount::new("store/no-space", "size=2m") else {
         return;
     };
     let all = [file("big", bytes(1, 9 << 20)), file("small", bytes(2, 10))];
@@ -58,7 +27,7 @@ fn a_file_for_which_there_is_no_space_is_refused_at_once() {
 
 #[test]
 fn a_disk_that_fills_up_under_way_leaves_what_can_be_gone_on_with() {
-    let Some(small) = Small::mount("disk-full", "4m") else {
+    let Some(small) = Mount::new("store/disk-full", "size=4m") else {
         return;
     };
     let place = place(small.path());
@@ -90,7 +59,7 @@ fn a_disk_that_fills_up_under_way_leaves_what_can_be_gone_on_with() {
 
 #[test]
 fn small_files_on_a_full_disk_are_refused_one_by_one_and_leave_nothing() {
-    let Some(small) = Small::mount("small-full", "1m") else {
+    let Some(small) = Mount::new("store/small-full", "size=1m") else {
         return;
     };
     let all: Vec<_> = (0..50)
@@ -110,7 +79,7 @@ fn small_files_on_a_full_disk_are_refused_one_by_one_and_leave_nothing() {
 
 #[test]
 fn a_folder_that_takes_nothing_is_refused_when_it_is_opened_or_when_it_is_met() {
-    let Some(small) = Small::mount("read-only", "1m") else {
+    let Some(small) = Mount::new("store/read-only", "size=1m") else {
         return;
     };
     std::fs::create_dir(small.path().join("a")).unwrap();

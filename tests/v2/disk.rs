@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use super::common::{Relay, on_every_backend, wait_until};
 use super::end;
 use super::kill::{program, receive, registered, start};
+use super::mount::Mount;
 use super::temp::TempDir;
 use super::trees::{content, names};
 
@@ -16,35 +17,6 @@ on_every_backend! {
     a_name_that_the_disk_does_not_confirm_is_told_as_that_and_the_next_run_confirms_it
 }
 
-/// A small file system of its own; unmounted with its value.
-struct Small(TempDir);
-
-impl Small {
-    /// `None`, and a word about it, when this user may not mount.
-    fn mount() -> Option<Self> {
-        let temp = TempDir::new();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=6m", "p2pxfer-test"])
-            .arg(temp.path())
-            .output();
-        if mount.is_ok_and(|done| done.status.success()) {
-            return Some(Self(temp));
-        }
-        eprintln!("SKIP disk: only root can mount a file system");
-        None
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.path()).status();
-    }
-}
-
 fn said(child: Child) -> (Option<i32>, String) {
     let output = end::output(child);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -52,7 +24,7 @@ fn said(child: Child) -> (Option<i32>, String) {
 }
 
 fn a_full_disk_is_told_to_both_and_the_next_run_goes_on(backend: &str) {
-    let Some(small) = Small::mount() else {
+    let Some(small) = Mount::new("v2/full-disk", "size=6m") else {
         return;
     };
     let relay = Relay::start(backend, &[]);
@@ -87,14 +59,9 @@ fn a_full_disk_is_told_to_both_and_the_next_run_goes_on(backend: &str) {
 }
 
 fn a_folder_that_may_not_be_written_to_is_told_before_anybody_is_waited_for(backend: &str) {
-    let Some(small) = Small::mount() else {
+    let Some(small) = Mount::new("v2/read-only", "ro") else {
         return;
     };
-    let remounted = Command::new("mount")
-        .args(["-o", "remount,ro"])
-        .arg(small.path())
-        .status();
-    assert!(remounted.unwrap().success());
     let relay = Relay::start(backend, &[]);
     let mut command = program("recv_r", &["-"], relay.address, &[]);
     command.arg("-o").arg(small.path());

@@ -63,11 +63,11 @@ fn lie(relay: &Relay, id: usize, secret: &str, lie: Box<Lie>) -> [Vec<u8>; 2] {
     seen
 }
 
-/// Runs `count` lies, some at once.
+/// Runs `count` lies, many at once: most of them are waited for, by a side that hears nothing any more.
 fn each(count: usize, run: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..32 {
+        for _ in 0..96 {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);

@@ -4,6 +4,9 @@
 mod common;
 #[path = "../common/end.rs"]
 mod end;
+#[cfg(target_os = "linux")]
+#[path = "../common/mount.rs"]
+mod mount;
 #[path = "../common/names.rs"]
 mod names_table;
 #[path = "../common/temp.rs"]

@@ -36,6 +36,30 @@ const NOP: u64 = 3 + 1 + 16;
 const FINAL: u64 = NOP + 8;
 const FINAL_BACK: u64 = NOP + 16;
 
+/// The cut of a line on which bytes were lost. The loss lasts until the next call: what came behind the gap while
+/// the line is being cut would be no honest peer's.
+#[derive(Default)]
+struct Cut {
+    made: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Cut {
+    /// Makes it: what a lie says to have the connection cut.
+    fn make(&self) -> bool {
+        self.made.store(true, Ordering::Relaxed);
+        false
+    }
+
+    /// Whether what goes this way, there, belongs to a call after it; a call begins with what goes up at 0.
+    fn is_over(&self, way: Way, offset: u64) -> bool {
+        if way == Way::Up && offset == 0 && self.made.load(Ordering::Relaxed) {
+            self.over.store(true, Ordering::Relaxed);
+        }
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
 fn heard(side: &Side, event: &str) -> usize {
     let heard = side.heard.lock().unwrap();
     heard.iter().filter(|line| line.starts_with(event)).count()
@@ -119,16 +143,16 @@ fn a_receiver_that_does_not_know_that_it_has_all_is_told(backend: &str) {
     let handshake = hello(b'C', b"alice").len() as u64 + 48 + 48 + 64;
     let entries = handshake + NOP + 2 + 16 + 4 + NOP + 16 + 4 + 2 * ENTRY;
     let answers = 1 + 19 + 96 + NOP + 2 * (NOP + 8 + 32);
-    let cut = AtomicBool::new(false);
+    let cut = Cut::default();
     let lie = move |way: Way, offset: u64, bytes: &mut Vec<u8>| {
         let end = offset + bytes.len() as u64;
         match way {
-            _ if cut.load(Ordering::Relaxed) => true,
+            _ if cut.is_over(way, offset) => true,
             Way::Up => {
                 bytes.truncate(entries.saturating_sub(offset).min(bytes.len() as u64) as usize);
                 true
             }
-            Way::Down => end < answers || cut.swap(true, Ordering::Relaxed),
+            Way::Down => end < answers || cut.make(),
         }
     };
     let wire = Wire::lying(relay.address, Box::new(lie));
@@ -183,16 +207,17 @@ fn a_stream_of_which_no_acknowledgement_came_goes_on_after_a_cut(backend: &str) 
     let relay = Relay::start(backend, &[]);
     let to = TempDir::new();
     let sent = content(10_000_000, 7);
-    let (wanted, cut) = (1 + 19 + 96 + NOP + NOP + 48, AtomicBool::new(false));
+    let wanted = 1 + 19 + 96 + NOP + NOP + 48;
+    let cut = Cut::default();
     let lie = move |way: Way, offset: u64, bytes: &mut Vec<u8>| {
         match way {
-            _ if cut.load(Ordering::Relaxed) => return true,
+            _ if cut.is_over(way, offset) => return true,
             Way::Down => {
                 bytes.truncate(wanted.saturating_sub(offset).min(bytes.len() as u64) as usize);
             }
             // It says that it is still there, and so has nothing else to say.
             Way::Up if offset > UNACKNOWLEDGED && bytes.len() as u64 == NOP => {
-                return cut.swap(true, Ordering::Relaxed);
+                return cut.make();
             }
             Way::Up => {}
         }
@@ -227,47 +252,52 @@ fn endless(from: &TempDir, to: &TempDir) {
 }
 
 fn a_long_hash_ends_with_the_job_and_with_the_line(backend: &str) {
-    let relay = Relay::start(backend, &[]);
-    for ends in ["receiver", "sender", "line"] {
-        let (from, to) = (TempDir::new(), TempDir::new());
-        endless(&from, &to);
-        let due = Arc::new(AtomicBool::new(false));
-        let cut = Arc::clone(&due);
-        let wire = Wire::lying(
-            relay.address,
-            Box::new(move |_, _, _| !cut.load(Ordering::Relaxed)),
-        );
-        let (mut sender, mut receiver) =
-            (Side::new(wire.address, "s"), Side::new(relay.address, "s"));
-        // Only the words in between keep the two together while it is hashed.
-        sender.endpoint.idle_timeout = Some(Duration::from_secs(2));
-        receiver.endpoint.idle_timeout = Some(Duration::from_secs(2));
-        let (sent, received) = thread::scope(|scope| {
-            scope.spawn(|| {
-                // More than what may wait to be taken.
-                let words = 1 + 19 + 96 + 8 * NOP;
-                assert!(wire.wait_moved(Way::Down, words));
-                match ends {
-                    "receiver" => drop(receiver.cancel.cancel()),
-                    "sender" => drop(sender.cancel.cancel()),
-                    _ => due.store(true, Ordering::Relaxed),
-                }
-            });
-            let arguments = [path(from.path().join("long"))];
-            both(&sender, &arguments, &receiver, &folder(to.path()))
-        });
-        let (sent, received) = (sent.unwrap_err(), received.unwrap_err());
-        match ends {
-            "receiver" => assert_eq!(received.kind(), Kind::Cancelled),
-            "sender" => {
-                assert_eq!(sent.kind(), Kind::Cancelled);
-                assert!(matches!(received, Error::EndedByPeer { .. }), "{received}");
-            }
-            _ => {}
+    thread::scope(|scope| {
+        for ends in ["receiver", "sender", "line"] {
+            scope.spawn(move || a_long_hash_ends_with(ends, backend));
         }
-        assert_eq!(heard(&receiver, "Skipped"), 0, "{ends}");
-        assert_eq!(names(to.path()), ["long"]);
+    });
+}
+
+fn a_long_hash_ends_with(ends: &str, backend: &str) {
+    let relay = Relay::start(backend, &[]);
+    let (from, to) = (TempDir::new(), TempDir::new());
+    endless(&from, &to);
+    let due = Arc::new(AtomicBool::new(false));
+    let cut = Arc::clone(&due);
+    let wire = Wire::lying(
+        relay.address,
+        Box::new(move |_, _, _| !cut.load(Ordering::Relaxed)),
+    );
+    let (mut sender, mut receiver) = (Side::new(wire.address, "s"), Side::new(relay.address, "s"));
+    // Only the words in between keep the two together while it is hashed.
+    sender.endpoint.idle_timeout = Some(Duration::from_secs(2));
+    receiver.endpoint.idle_timeout = Some(Duration::from_secs(2));
+    let (sent, received) = thread::scope(|scope| {
+        scope.spawn(|| {
+            // More than what may wait to be taken.
+            let words = 1 + 19 + 96 + 8 * NOP;
+            assert!(wire.wait_moved(Way::Down, words));
+            match ends {
+                "receiver" => drop(receiver.cancel.cancel()),
+                "sender" => drop(sender.cancel.cancel()),
+                _ => due.store(true, Ordering::Relaxed),
+            }
+        });
+        let arguments = [path(from.path().join("long"))];
+        both(&sender, &arguments, &receiver, &folder(to.path()))
+    });
+    let (sent, received) = (sent.unwrap_err(), received.unwrap_err());
+    match ends {
+        "receiver" => assert_eq!(received.kind(), Kind::Cancelled),
+        "sender" => {
+            assert_eq!(sent.kind(), Kind::Cancelled);
+            assert!(matches!(received, Error::EndedByPeer { .. }), "{received}");
+        }
+        _ => {}
     }
+    assert_eq!(heard(&receiver, "Skipped"), 0, "{ends}");
+    assert_eq!(names(to.path()), ["long"]);
 }
 
 fn another_sender_in_the_window_is_a_new_offer(backend: &str) {
