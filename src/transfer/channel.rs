@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use crate::crypto::aead::{Forged, KEY_SIZE, Key, NONCE_SIZE, TAG_SIZE};
+pub use crate::crypto::aead::TAG_SIZE;
+use crate::crypto::aead::{Forged, KEY_SIZE, Key, NONCE_SIZE};
 use crate::crypto::ct::Secret;
 use crate::crypto::hkdf;
 use crate::crypto::sha2::DIGEST_SIZE;
@@ -32,30 +33,35 @@ pub struct Channel {
 
 /// Appends a record that [`Sealer::seal`] has still to seal: `build` appends its plaintext, the type first.
 pub fn frame(out: &mut Vec<u8>, build: impl FnOnce(&mut Vec<u8>)) {
-    try_frame(out, |out| {
-        build(out);
-        Ok::<_, std::convert::Infallible>(())
-    })
-    .unwrap_or_else(|never| match never {});
-}
-
-/// As [`frame`], with a plaintext that may fail: nothing is appended then.
-///
-/// # Errors
-/// That of `build`.
-pub fn try_frame<T, E>(
-    out: &mut Vec<u8>,
-    build: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
-) -> Result<T, E> {
     let start = out.len();
     out.extend([0; LENGTH_SIZE]);
-    let built = build(out).inspect_err(|_| out.truncate(start))?;
+    build(out);
     let plain = out.len() - start - LENGTH_SIZE;
-    debug_assert!((1..=1 + BODY_MAX).contains(&plain));
     out.extend([0; TAG_SIZE]);
+    write_length(&mut out[start..], plain);
+}
+
+/// As [`frame`], where there is memory already, to be filled but for [`OVERHEAD`] and the type. `fill` says how
+/// many bytes it wrote; for none there is no record.
+///
+/// # Errors
+/// That of `fill`.
+pub fn frame_in_place<E>(
+    memory: &mut [u8],
+    kind: u8,
+    fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+) -> Result<usize, E> {
+    let end = memory.len() - TAG_SIZE;
+    memory[LENGTH_SIZE] = kind;
+    let count = fill(&mut memory[LENGTH_SIZE + 1..end])?;
+    write_length(memory, 1 + count);
+    Ok(count)
+}
+
+fn write_length(record: &mut [u8], plain: usize) {
+    debug_assert!((1..=1 + BODY_MAX).contains(&plain));
     let length = ((plain + TAG_SIZE) as u32).to_le_bytes();
-    out[start..start + LENGTH_SIZE].copy_from_slice(&length[..LENGTH_SIZE]);
-    Ok(built)
+    record[..LENGTH_SIZE].copy_from_slice(&length[..LENGTH_SIZE]);
 }
 
 /// One direction's key, and how many records it has had.
@@ -341,18 +347,5 @@ mod tests {
             assert_eq!(sealer.0.secret.expose()[..KEY_SIZE] != KEY, rekeyed);
         }
         assert_eq!(sealer.0.records, (1 << 20) + 2);
-    }
-
-    #[test]
-    fn a_frame_that_fails_leaves_nothing() {
-        let mut out = vec![1];
-        assert_eq!(
-            try_frame(&mut out, |out| {
-                out.push(2);
-                Err::<(), _>("no")
-            }),
-            Err("no")
-        );
-        assert_eq!(out, [1]);
     }
 }

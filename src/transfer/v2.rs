@@ -5,6 +5,7 @@
 //! them over a [`Stream`], and live on from one connection to the next.
 
 mod accepted;
+mod frames;
 mod produce;
 mod receive;
 pub mod receiver;
@@ -35,7 +36,7 @@ pub const SILENCE_MIN: Duration = Duration::from_secs(2);
 /// Most bytes that wait between two threads.
 const QUEUE: usize = 1 << 20;
 /// How much is sealed and written at once, in bytes, and about how much is read.
-const BATCH: usize = 256 * 1024;
+const BATCH: usize = 512 * 1024;
 
 /// The rule that a record breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

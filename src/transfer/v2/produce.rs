@@ -6,16 +6,17 @@
 use std::io;
 use std::sync::{Arc, PoisonError};
 
-use super::send::{Frames, News, Pending, Shared, State};
+use super::frames::Frames;
+use super::send::{News, Pending, Shared, State};
 use super::sender::Job;
 use super::session::words;
 use super::{BATCH, QUEUE};
 use crate::crypto::blake3::Hash;
-use crate::transfer::channel::{OVERHEAD, frame, try_frame};
+use crate::transfer::channel::OVERHEAD;
 use crate::transfer::entry::{Entry, EntryKind};
 use crate::transfer::error::Error;
 use crate::transfer::tree::{Found, GiveUp, GiveUpReason, Reader, SkipReason, Skipped, Sources};
-use crate::wire::v2::{self, BODY_MAX, DATA, FromSender, REFUSED};
+use crate::wire::v2::{self, BODY_MAX, FromSender, REFUSED};
 
 /// Most news that wait for the observer.
 pub(super) const NEWS: usize = 4096;
@@ -101,8 +102,7 @@ impl Producer<'_> {
             }
             if state.generation != self.generation {
                 self.generation = state.generation;
-                self.frames.bytes.clear();
-                self.frames.data = 0;
+                self.frames.clear();
             }
             if state.is_live(self.generation) {
                 if let Some(task) = state.task() {
@@ -117,20 +117,16 @@ impl Producer<'_> {
     }
 
     fn hand_over(&mut self, state: &mut State) {
-        if self.frames.bytes.is_empty() {
+        if self.frames.len() == 0 {
             return;
         }
-        let memory = state.memory();
-        let frames = std::mem::replace(
-            &mut self.frames,
-            Frames {
-                bytes: memory,
-                data: 0,
-            },
-        );
-        state.queued += frames.bytes.len();
+        let next = Frames::new(state.memory());
+        let frames = std::mem::replace(&mut self.frames, next);
+        state.queued += frames.len();
         state.out.push_back(frames);
-        self.shared.notify();
+        if state.out.len() == 1 {
+            self.shared.notify();
+        }
     }
 
     /// Gives the frames to the thread that writes, when that has room.
@@ -150,10 +146,10 @@ impl Producer<'_> {
     }
 
     fn put(&mut self, build: impl FnOnce(&mut Vec<u8>)) -> Result<(), Gone> {
-        if self.frames.bytes.len() >= BATCH {
+        if self.frames.len() >= BATCH {
             self.flush()?;
         }
-        frame(&mut self.frames.bytes, build);
+        self.frames.put(build);
         Ok(())
     }
 
@@ -312,21 +308,11 @@ impl Producer<'_> {
         if most == 0 {
             return Ok(false);
         }
-        let start = self.frames.bytes.len();
-        let count = try_frame(&mut self.frames.bytes, |out| {
-            out.push(DATA);
-            let begin = out.len();
-            out.resize(begin + most, 0);
-            let count = reader.read(&mut out[begin..])?;
-            out.truncate(begin + count);
-            Ok::<_, GiveUp>(count)
-        })?;
+        let count = self.frames.put_data(most, |body| reader.read(body))?;
         if count == 0 {
-            self.frames.bytes.truncate(start);
             return Ok(false);
         }
         *reached += count as u64;
-        self.frames.data += count as u64;
         let mut state = self.shared.lock();
         state.machine.sent(entry.index, *reached);
         match state.pending.get_mut(&entry.index) {
@@ -334,7 +320,7 @@ impl Producer<'_> {
             None => return Err(Stopped::Refused),
         }
         drop(state);
-        if self.frames.bytes.len() + OVERHEAD + BODY_MAX > BATCH {
+        if self.frames.len() + OVERHEAD + BODY_MAX > BATCH {
             self.flush()?;
         }
         Ok(true)

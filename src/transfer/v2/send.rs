@@ -6,11 +6,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::frames::Frames;
 use super::produce::{NEWS, produce};
 use super::refused::RefusedFolders;
 use super::sender::{Heard, Sender};
 use super::session::{self, Batch, Ended, Finally, Stream, read_records};
-use super::{BATCH, Broken};
+use super::{BATCH, Broken, QUEUE};
 use crate::crypto::blake3::Hash;
 use crate::transfer::channel::{Channel, Opener, Sealer, frame};
 use crate::transfer::entry::EntryKind;
@@ -67,13 +68,6 @@ pub(super) struct State {
     moved: bool,
     stopped: bool,
     pub(super) quit: bool,
-}
-
-/// Frames in a row, and how many bytes of files are in them.
-#[derive(Default)]
-pub(super) struct Frames {
-    pub(super) bytes: Vec<u8>,
-    pub(super) data: u64,
 }
 
 /// An entry that is not settled.
@@ -359,7 +353,7 @@ impl Sending {
     ) -> Result<(), Error> {
         let shared = Arc::clone(&self.shared);
         let mut said = Instant::now();
-        let mut write = |bytes: &mut Vec<u8>| {
+        let mut write = |bytes: &mut [u8]| {
             sealer.seal(bytes);
             said = Instant::now();
             let written = stream.write_all(bytes);
@@ -379,10 +373,11 @@ impl Sending {
                 None => break,
                 Some(Next::News(news)) => self.tell(news, observer)?,
                 Some(Next::Frames(mut frames)) => {
-                    at = write(&mut frames.bytes)?;
-                    self.recycle(frames.bytes, frames.data > 0);
-                    if frames.data > 0 {
-                        self.done += frames.data;
+                    at = write(frames.bytes())?;
+                    let data = frames.data();
+                    self.recycle(frames.into_memory(), data > 0);
+                    if data > 0 {
+                        self.done += data;
                         self.progress().tell(observer)?;
                     }
                 }
@@ -427,8 +422,11 @@ impl Sending {
                 return Ok(None);
             }
             if let Some(frames) = state.out.pop_front() {
-                state.queued -= frames.bytes.len();
-                self.shared.due.notify_all();
+                let was_full = state.queued >= QUEUE;
+                state.queued -= frames.len();
+                if was_full {
+                    self.shared.due.notify_all();
+                }
                 return Ok(Some(Next::Frames(frames)));
             }
             let left = session::until_nop(said.elapsed());
@@ -440,8 +438,7 @@ impl Sending {
         }
     }
 
-    fn recycle(&self, mut bytes: Vec<u8>, moved: bool) {
-        bytes.clear();
+    fn recycle(&self, bytes: Vec<u8>, moved: bool) {
         let mut state = self.shared.lock();
         state.moved |= moved;
         if state.spare.len() < 4 && bytes.capacity() <= 2 * BATCH {
