@@ -9,14 +9,13 @@ use super::platform::fs::open_regular;
 
 /// Looks at files and opens them by their paths.
 #[derive(Clone, Debug, Default)]
-pub struct Near;
+pub struct Near(());
 
 impl Near {
     /// What is at the end of `path`, a link being a link.
     ///
     /// # Errors
     /// What the system says.
-    #[expect(clippy::unused_self, reason = "elsewhere the last folder is in it")]
     pub fn stat(&self, path: &Path) -> io::Result<Stat> {
         let metadata = fs::symlink_metadata(path)?;
         Ok(Stat::from_metadata(&metadata))
@@ -26,7 +25,6 @@ impl Near {
     ///
     /// # Errors
     /// Also when it is a link, or not regular.
-    #[expect(clippy::unused_self, reason = "elsewhere the last folder is in it")]
     pub fn open_regular(&self, path: &Path) -> io::Result<(File, Stat)> {
         let file = open_regular(path)?;
         let stat = Stat::of(&file)?;

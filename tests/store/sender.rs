@@ -96,7 +96,11 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn open(place: &Place) -> Self {
         let (tell, settled) = mpsc::channel();
-        let told = Box::new(move |outcome| drop(tell.send(outcome)));
+        let told = Box::new(move |outcomes: Vec<Settled>| {
+            for outcome in outcomes {
+                let _ = tell.send(outcome);
+            }
+        });
         let mut tree = Tree::open(place, told).unwrap();
         tree.offer([7; 16], &[]).unwrap();
         Self { tree, settled }

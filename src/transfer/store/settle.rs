@@ -261,9 +261,7 @@ fn run(shared: &Shared, mut settled: OnSettled) {
         if let Some(mark) = mark {
             mark.make();
         }
-        for outcome in commit(batch) {
-            settled(outcome);
-        }
+        settled(commit(batch));
     }
 }
 

@@ -95,9 +95,9 @@ enum TreeTarget {
     Output(Output),
 }
 
-/// Hears from the store's own thread what became of an entry, once for each that was neither refused
-/// nor answered [`Decision::Settled`].
-pub type OnSettled = Box<dyn FnMut(Settled) + Send>;
+/// Hears from the store's own thread what became of entries, as many at once as were settled together: once of
+/// each that was neither refused nor answered [`Decision::Settled`].
+pub type OnSettled = Box<dyn FnMut(Vec<Settled>) + Send>;
 
 /// What became of an entry.
 #[derive(Debug)]
@@ -252,12 +252,15 @@ impl Tree {
         };
         let remembered = Arc::new(Mutex::new(Remembered::default()));
         let of_thread = Arc::clone(&remembered);
-        let settler = Settler::start(Box::new(move |outcome: Settled| {
-            if let Ok(committed) = &outcome.result {
-                let mut remembered = of_thread.lock().unwrap_or_else(PoisonError::into_inner);
-                remembered.push(outcome.index, committed.hash);
+        let settler = Settler::start(Box::new(move |outcomes: Vec<Settled>| {
+            let mut remembered = of_thread.lock().unwrap_or_else(PoisonError::into_inner);
+            for outcome in &outcomes {
+                if let Ok(committed) = &outcome.result {
+                    remembered.push(outcome.index, committed.hash);
+                }
             }
-            settled(outcome);
+            drop(remembered);
+            settled(outcomes);
         }));
         let failed = |error| Error::file(Path::new(STDOUT), error);
         Ok(Self {

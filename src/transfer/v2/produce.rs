@@ -21,6 +21,9 @@ use crate::wire::v2::{self, BODY_MAX, FromSender, REFUSED};
 /// Most news that wait for the observer.
 pub(super) const NEWS: usize = 4096;
 
+/// How many bytes of announcements go ahead when nothing else does.
+const FIRST: usize = 8 * 1024;
+
 /// The connection that the frames were for is gone, or all is over.
 struct Gone;
 
@@ -168,6 +171,12 @@ impl Producer<'_> {
                 };
                 state.pending.insert(index, pending);
                 state.announce.push_back(index);
+                // Nothing else goes yet: the receiver can decide on some while others are looked for.
+                let idle = state.queued == 0 && self.frames.data() == 0;
+                let live = state.is_live(self.generation);
+                if idle && live && self.frames.len() >= FIRST {
+                    self.hand_over(&mut state);
+                }
             }
             Some(Err(skipped)) => {
                 let news = left_out(skipped);

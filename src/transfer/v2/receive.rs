@@ -238,13 +238,9 @@ impl Receiving {
         let asked = Arc::clone(&inbox);
         let mut tree = Tree::open(
             place,
-            Box::new(move |outcome| {
-                let mut state = settled.lock();
-                state.settled.push_back(outcome);
-                // Who waits has found nothing there.
-                if state.settled.len() == 1 {
-                    settled.filled.notify_all();
-                }
+            Box::new(move |outcomes| {
+                settled.lock().settled.extend(outcomes);
+                settled.filled.notify_all();
             }),
         )?;
         tree.ask(Box::new(move || asked.goes_on()));

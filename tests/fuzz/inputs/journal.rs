@@ -51,7 +51,7 @@ pub(crate) fn run(bytes: &[u8]) {
         target: Target::Path(folder.path().to_path_buf()),
         overwrite: false,
     };
-    let on_settled = Box::new(move |one| told.lock().expect("no panic").push(one));
+    let on_settled = Box::new(move |more| told.lock().expect("no panic").extend(more));
     let mut tree = Tree::open(&place, on_settled).expect("a folder");
     let item = Item {
         kind: EntryKind::File,
