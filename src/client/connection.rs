@@ -53,7 +53,8 @@ impl<'a> Connection<'a> {
 
     /// From now on reading ends `within` that time, whatever comes, and not only after a silence.
     pub(super) fn expire(&mut self, within: Duration) {
-        self.deadline = Some(Instant::now() + within);
+        // A time beyond all clocks is none.
+        self.deadline = Instant::now().checked_add(within);
     }
 
     /// From now on nothing but a silence ends reading.

@@ -100,8 +100,8 @@ pub struct Hasher {
     done: Vec<Node>,
     /// The complete chunks of the group that is begun: fewer than 256.
     chunks: Vec<Node>,
-    /// The chunk that is begun: its first `length % CHUNK` bytes count. The message's first chunk stays
-    /// here until the next byte comes, even when it is complete: it may be the root.
+    /// The chunk that is begun: its first `length % CHUNK` bytes count. The message's first chunk
+    /// stays here when it is complete and nothing follows yet: it may be the root.
     chunk: [u8; CHUNK],
     /// Bytes hashed so far. A message ends at 2^64 bytes, which nobody reaches.
     length: u64,

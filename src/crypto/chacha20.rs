@@ -130,6 +130,8 @@ fn quarter_round<W: Word>(x: &mut [W; WORDS], a: usize, b: usize, c: usize, d: u
 mod tests {
     use super::super::hex;
     use super::*;
+    #[cfg(target_arch = "x86_64")]
+    use crate::crypto::skip::skip;
 
     type Apply = fn(&ChaCha20, u32, &mut [u8]);
 
@@ -149,7 +151,7 @@ mod tests {
                 let unit = avx2::Unit::detect().expect("it was there");
                 x86::apply_avx2(unit, &cipher.start, counter, text);
             })),
-            None => println!("SKIP chacha20-avx2: this processor has no AVX2"),
+            None => skip("chacha20-avx2: this processor has no AVX2"),
         }
         #[cfg(avx512)]
         match avx512::Unit::detect() {
@@ -157,8 +159,10 @@ mod tests {
                 let unit = avx512::Unit::detect().expect("it was there");
                 x86::apply_avx512(unit, &cipher.start, counter, text);
             })),
-            None => println!("SKIP chacha20-avx512: this processor has no AVX-512"),
+            None => skip("chacha20-avx512: this processor has no AVX-512"),
         }
+        #[cfg(all(target_arch = "x86_64", not(avx512)))]
+        skip("chacha20-avx512: this compiler is too old for AVX-512");
         ways
     }
 

@@ -22,5 +22,7 @@ mod vector;
 
 #[cfg(test)]
 mod hex;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod skip;
 #[cfg(all(test, target_os = "linux"))]
 mod stack;

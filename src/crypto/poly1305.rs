@@ -305,6 +305,8 @@ fn little_endian(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "x86_64")]
+    use crate::crypto::skip::skip;
 
     fn tag<'a>(key: &[u8; KEY_SIZE], pieces: impl IntoIterator<Item = &'a [u8]>) -> [u8; TAG_SIZE] {
         let mut poly1305 = Poly1305::new(key);
@@ -347,7 +349,7 @@ mod tests {
                 let unit = avx2::Unit::detect().expect("it was there");
                 unit.steps(powers, sum, text)
             })),
-            None => println!("SKIP poly1305-avx2: this processor has no AVX2"),
+            None => skip("poly1305-avx2: this processor has no AVX2"),
         }
         #[cfg(avx512)]
         match ifma::Unit::detect() {
@@ -355,8 +357,10 @@ mod tests {
                 let unit = ifma::Unit::detect().expect("it was there");
                 unit.steps(powers, sum, text)
             })),
-            None => println!("SKIP poly1305-ifma: this processor has no AVX-512 IFMA"),
+            None => skip("poly1305-ifma: this processor has no AVX-512 IFMA"),
         }
+        #[cfg(all(target_arch = "x86_64", not(avx512)))]
+        skip("poly1305-ifma: this compiler is too old for AVX-512");
         units
     }
 

@@ -30,6 +30,35 @@ fn the_one_that_is_killed() {
     }
 }
 
+#[test]
+fn where_a_file_without_a_name_gets_none_its_copy_gets_it() {
+    let strace = Command::new("strace").arg("-V").output();
+    if cfg!(not(feature = "libc")) || strace.is_err() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIP kill-nameless: strace not installed"
+        );
+        return;
+    }
+    let temp = TempDir::new();
+    fs::create_dir(temp.path().join("into")).unwrap();
+    let status = Command::new("strace")
+        .args(["-f", "-qq", "-o"])
+        .arg(temp.path().join("calls"))
+        .args(["-e", "trace=linkat"])
+        // The first one asks whether there are such files.
+        .args(["-e", "inject=linkat:error=EPERM:when=2+"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "kill::the_one_that_is_killed"])
+        .env(FOLDER, temp.path().join("into"))
+        .stdout(Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+    let calls = fs::read_to_string(temp.path().join("calls")).unwrap();
+    assert!(calls.contains("(INJECTED)"), "{calls}");
+    check(&temp.path().join("into"), &all());
+}
+
 /// The calls that change something on the disk.
 const CALLS: [&str; 12] = [
     "write",

@@ -14,8 +14,8 @@ use super::pair::{End, Side, folder, path};
 use super::temp::TempDir;
 
 /// The least that counts.
-const SILENCE: Duration = Duration::from_secs(2);
-/// Twenty of them are heard before a silence is over, and each message has more bytes.
+const SILENCE: Duration = Duration::from_secs(4);
+/// Forty of them are heard before a silence is over, and each message has more bytes.
 const PAUSE: Duration = Duration::from_millis(100);
 
 fn patient(relay: &Relay) -> Side {

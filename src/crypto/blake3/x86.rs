@@ -16,7 +16,7 @@ use crate::crypto::vector::avx512::{self, Sixteen};
 
 impl Lanes<{ avx2::LANES }> for avx2::Unit {
     fn chunks(self, chunks: [&[u8]; avx2::LANES], first: u64) -> [Node; avx2::LANES] {
-        // SAFETY: a unit shows that the processor has the one feature that the function needs.
+        // SAFETY: a unit shows that the processor has what the function needs.
         unsafe { chunks_avx2(self, chunks, first) }
     }
 
@@ -29,7 +29,7 @@ impl Lanes<{ avx2::LANES }> for avx2::Unit {
 #[cfg(avx512)]
 impl Lanes<{ avx512::LANES }> for avx512::Unit {
     fn chunks(self, chunks: [&[u8]; avx512::LANES], first: u64) -> [Node; avx512::LANES] {
-        // SAFETY: a unit shows that the processor has the one feature that the function needs.
+        // SAFETY: a unit shows that the processor has what the function needs.
         unsafe { chunks_avx512(self, chunks, first) }
     }
 

@@ -21,7 +21,7 @@ const FEW: usize = 2 * BLOCK_SIZE;
     reason = "the processor was asked, the compiler cannot know"
 )]
 pub(super) fn apply_avx2(unit: avx2::Unit, start: &[u32; WORDS], counter: u32, text: &mut [u8]) {
-    // SAFETY: a unit shows that the processor has the one feature that the function needs.
+    // SAFETY: a unit shows that the processor has what the function needs.
     unsafe { compiled_avx2(unit, start, counter, text) }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn apply_avx512(
     counter: u32,
     text: &mut [u8],
 ) {
-    // SAFETY: a unit shows that the processor has the one feature that the function needs.
+    // SAFETY: a unit shows that the processor has what the function needs.
     unsafe { compiled_avx512(unit, start, counter, text) }
 }
 

@@ -92,29 +92,29 @@ unsafe fn steps(unit: Unit, powers: &[Factor; BATCH], sum: [u64; 3], text: &[u8]
 
 /// Eight numbers, a limb of all of them in each register.
 #[derive(Clone, Copy)]
-struct Row([Eight; LIMBS]);
+struct Row([Eight64; LIMBS]);
 
 /// Eight numbers to multiply with, as [`Factor`].
 struct Factors {
-    limbs: [Eight; LIMBS],
-    twenty: [Eight; LIMBS - 1],
+    limbs: [Eight64; LIMBS],
+    twenty: [Eight64; LIMBS - 1],
 }
 
 /// Sums of products, not carried.
 #[derive(Clone, Copy)]
 struct Products {
     /// Of up to six for each limb: below 2^55.
-    low: [Eight; LIMBS],
+    low: [Eight64; LIMBS],
     /// These weigh 2^52 times as much as the low ones. Of factors below 2^46 and 2^49, so that six of them are
     /// below 2^46; those of the last limb are of factors below 2^46 and 2^45, and so below 2^42.
-    high: [Eight; LIMBS],
+    high: [Eight64; LIMBS],
 }
 
 impl Row {
     #[inline(always)]
     fn new(unit: Unit, numbers: [[u64; LIMBS]; LANES]) -> Self {
         Self(array::from_fn(|limb| {
-            Eight::new(unit, numbers.map(|number| number[limb]))
+            Eight64::new(unit, numbers.map(|number| number[limb]))
         }))
     }
 
@@ -122,12 +122,12 @@ impl Row {
     #[inline(always)]
     fn load(unit: Unit, blocks: &[u8]) -> Self {
         let (first, second) = blocks.split_at(REGISTER);
-        let (low, high) = Eight::load(unit, first).interleaved(Eight::load(unit, second));
-        let mask = Eight::all(unit, MASK_44);
+        let (low, high) = Eight64::load(unit, first).interleaved(Eight64::load(unit, second));
+        let mask = Eight64::all(unit, MASK_44);
         Self([
             low.and(mask),
             low.right::<44>().or(high.left::<20>()).and(mask),
-            high.right::<24>().or(Eight::all(unit, BIT_128)),
+            high.right::<24>().or(Eight64::all(unit, BIT_128)),
         ])
     }
 
@@ -144,10 +144,10 @@ impl Factors {
     fn new(unit: Unit, numbers: [Factor; LANES]) -> Self {
         Self {
             limbs: array::from_fn(|limb| {
-                Eight::new(unit, numbers.map(|number| number.limbs[limb]))
+                Eight64::new(unit, numbers.map(|number| number.limbs[limb]))
             }),
             twenty: array::from_fn(|limb| {
-                Eight::new(unit, numbers.map(|number| number.twenty[limb]))
+                Eight64::new(unit, numbers.map(|number| number.twenty[limb]))
             }),
         }
     }
@@ -156,7 +156,7 @@ impl Factors {
 impl Products {
     #[inline(always)]
     fn new(unit: Unit) -> Self {
-        let none = [Eight::all(unit, 0); LIMBS];
+        let none = [Eight64::all(unit, 0); LIMBS];
         Self {
             low: none,
             high: none,
@@ -190,7 +190,7 @@ impl Products {
     fn carried(self, unit: Unit) -> Row {
         let [low0, low1, low2] = self.low;
         let [high0, high1, high2] = self.high;
-        let mask = Eight::all(unit, MASK_44);
+        let mask = Eight64::all(unit, MASK_44);
         // 2^52 high is 2^8 high in the next limb, where it is below 2^54. Both sums are below 2^56.
         let x1 = low1.plus(high0.left::<8>()).plus(low0.right::<44>());
         let x2 = low2.plus(high1.left::<8>()).plus(x1.right::<44>());
@@ -200,7 +200,7 @@ impl Products {
         Row([
             x0.and(mask),
             x1.and(mask).plus(x0.right::<44>()),
-            x2.and(Eight::all(unit, MASK_42)),
+            x2.and(Eight64::all(unit, MASK_42)),
         ])
     }
 
@@ -218,10 +218,10 @@ impl Products {
 /// A register of eight numbers of 64 bits. Made from a [`Unit`], so that there is none without the
 /// instructions: that is what all of its methods rely on.
 #[derive(Clone, Copy)]
-struct Eight(__m512i);
+struct Eight64(__m512i);
 
 #[expect(unsafe_code, reason = "each is one instruction of the vector unit")]
-impl Eight {
+impl Eight64 {
     #[inline(always)]
     fn new(_: Unit, lanes: [u64; LANES]) -> Self {
         // SAFETY: both are 64 bytes, and every pattern of bits is a value of either.

@@ -102,6 +102,9 @@ fn a_file_without_a_name_is_nowhere_until_it_gets_one_that_is_free() {
     let at = |name: &str| temp.0.join(name);
     let found = || std::fs::read_dir(&temp.0).unwrap().count();
     if !dir.takes_nameless() {
+        // Past the capture of what a test prints.
+        let why = "SKIP sys-nameless: this system or file system has no files without a name";
+        let _ = writeln!(io::stderr(), "{why}");
         return;
     }
     let file = dir.create_nameless().unwrap();

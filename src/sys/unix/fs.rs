@@ -72,7 +72,8 @@ impl Dir {
 
     /// Whether a file of [`Dir::create_nameless`] can be made here and named.
     pub fn takes_nameless(&self) -> bool {
-        // What the system looks at first is whether it may name the file, and only then that this name is taken.
+        // The system looks at this name, which is taken, after it has seen that it can name files like this one, and
+        // before it asks the file system, which may still refuse.
         let named = self.create_nameless();
         let named = named.and_then(|file| self.name_at(&file, c"."));
         named.is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,9 +15,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::journal::Journal;
-use super::part::{take_free_name, take_name};
+use super::part::{part_name, take_free_name, take_name};
 use super::tree::{Committed, OnSettled, Refusal, Settled};
-use crate::sys::fs::{self as system, Dir, Private};
+use crate::sys::fs::{self as system, Access, Dir, Private};
 use crate::transfer::entry::Time;
 
 /// Most that is made final at once. Each file holds up to two descriptors, of which a process often
@@ -282,7 +282,7 @@ impl Mark {
 
 /// Makes a batch final, in its order.
 fn commit(batch: Vec<Ready>) -> Vec<Settled> {
-    let failed = sync_data(&batch);
+    let (failed, whole) = sync_data(&batch);
     let mut named = Vec::with_capacity(batch.len());
     for (ready, failed) in batch.into_iter().zip(failed) {
         let result = match failed {
@@ -296,7 +296,7 @@ fn commit(batch: Vec<Ready>) -> Vec<Settled> {
         };
         named.push((ready.index, result));
     }
-    sync_names(&mut named);
+    sync_names(&mut named, whole);
     let settled = named.into_iter().map(|(index, result)| Settled {
         index,
         result: result.map(|named| named.committed),
@@ -304,8 +304,9 @@ fn commit(batch: Vec<Ready>) -> Vec<Settled> {
     settled.collect()
 }
 
-/// Brings the bytes of all files to the disk; says of each what failed.
-fn sync_data(batch: &[Ready]) -> Vec<Option<io::Error>> {
+/// Brings the bytes of all files to the disk; says of each what failed, and whether all of their file systems was
+/// brought there.
+fn sync_data(batch: &[Ready]) -> (Vec<Option<io::Error>>, bool) {
     let files = batch.iter().filter(|ready| ready.what.file().is_some());
     let whole = files.count() >= MANY && sync_devices(batch).unwrap_or(false);
     let failed = batch.iter().map(|ready| {
@@ -320,7 +321,7 @@ fn sync_data(batch: &[Ready]) -> Vec<Option<io::Error>> {
             false => system::sync(file).err(),
         }
     });
-    failed.collect()
+    (failed.collect(), whole)
 }
 
 /// Brings all file systems that the files are on to the disk; `false` where there is no such call.
@@ -351,7 +352,24 @@ fn sync_devices(batch: &[Ready]) -> io::Result<bool> {
 struct Named {
     committed: Committed,
     folder: Option<Arc<Folder>>,
-    file: Option<Arc<Private>>,
+    file: Option<Open>,
+}
+
+/// The file that has the name, still open.
+enum Open {
+    Part(Arc<Private>),
+    /// It had no name when its bytes were brought to the disk.
+    Nameless(Arc<Private>),
+    Plain(File),
+}
+
+impl Open {
+    fn file(&self) -> &File {
+        match self {
+            Self::Part(file) | Self::Nameless(file) => file,
+            Self::Plain(file) => file,
+        }
+    }
 }
 
 impl What {
@@ -396,11 +414,12 @@ impl What {
                 folder = Some(of);
                 file = kept;
             }
-            Self::Present(_, of, _) => {
+            Self::Present(present, of, _) => {
                 committed.present = true;
                 committed.path = Some(path);
                 // Whoever gave it its name may not have lived to see it on the disk.
                 folder = Some(of);
+                file = Some(Open::Plain(present));
             }
             Self::Folder(parent, _, present) => {
                 committed.present = present;
@@ -426,13 +445,17 @@ impl What {
 
 impl Complete {
     /// Gives the file its name; it stays open, and locked, where an open file can be renamed.
-    fn take_name(self) -> io::Result<(OsString, Option<Arc<Private>>)> {
+    fn take_name(self) -> io::Result<(OsString, Option<Open>)> {
         let dir = &self.folder.dir;
         let Some(part) = &self.part else {
-            let name = take_free_name(&self.wanted, |name| dir.name(&self.file, name))?;
-            return Ok((name, Some(self.file)));
+            let named = take_free_name(&self.wanted, |name| dir.name(&self.file, name));
+            return match named {
+                Ok(name) => Ok((name, Some(Open::Nameless(self.file)))),
+                // A file system may make files without names, and let none get one.
+                Err(error) => self.copy().map_err(|_| error),
+            };
         };
-        let file = (!cfg!(windows)).then_some(self.file);
+        let file = (!cfg!(windows)).then_some(Open::Part(self.file));
         let named = take_name(dir, part, &self.wanted, self.overwrite);
         match (&named, &self.journal) {
             (Ok(_), Some(journal)) => drop(dir.remove(journal)),
@@ -441,6 +464,25 @@ impl Complete {
             _ => {}
         }
         Ok((named?, file))
+    }
+
+    /// Gives the name to a copy, made in a part.
+    fn copy(&self) -> io::Result<(OsString, Option<Open>)> {
+        let dir = &self.folder.dir;
+        let part = part_name(&self.wanted)?;
+        let copy = dir.open_private(&part, Access::Create)?;
+        let fill = || {
+            let mut bytes = &**self.file;
+            bytes.rewind()?;
+            io::copy(&mut bytes, &mut &*copy)?;
+            let metadata = bytes.metadata()?;
+            copy.set_permissions(metadata.permissions())?;
+            copy.set_modified(metadata.modified()?)?;
+            system::sync(&copy)?;
+            take_name(dir, &part, &self.wanted, self.overwrite)
+        };
+        let name = fill().inspect_err(|_| drop(dir.remove(&part)))?;
+        Ok((name, Some(Open::Part(Arc::new(copy)))))
     }
 
     /// What the disk did not take is not gone on with.
@@ -452,24 +494,33 @@ impl Complete {
 }
 
 /// Brings the names to the disk. One that fails there is told of as it is: it cannot be taken back, and what it may
-/// have replaced is gone.
-fn sync_names(named: &mut [(u64, Result<Named, Refusal>)]) {
+/// have replaced is gone. Unless the file systems were brought there `whole`, files that had no name go once more:
+/// there are some (Btrfs before Linux 6.17) that keep no bytes of such a file when it is synced by itself.
+fn sync_names(named: &mut [(u64, Result<Named, Refusal>)], whole: bool) {
     let folder = |named: &Named| named.folder.as_ref().map(Arc::as_ptr);
     let all = named.iter().filter_map(|(_, named)| named.as_ref().ok());
     let folders: BTreeSet<_> = all.filter_map(folder).collect();
     let mut devices = (folders.len() >= MANY).then(BTreeMap::new);
+    // Of each folder those come first that have an open file: without one it may not be possible.
+    let mut order: Vec<_> = named.iter_mut().map(|(_, result)| result).collect();
+    order.sort_by_key(|result| !result.as_ref().is_ok_and(|named| named.file.is_some()));
     let mut synced = BTreeMap::new();
-    for (_, result) in named {
+    for result in order {
         let Ok(named) = result else {
             continue;
         };
         let Some(folder) = &named.folder else {
             continue;
         };
+        let again_too = match &named.file {
+            Some(Open::Nameless(file)) if !whole => system::sync(file),
+            _ => Ok(()),
+        };
+        let file = named.file.as_ref().map(Open::file);
         let done = synced
             .entry(Arc::as_ptr(folder))
-            .or_insert_with(|| sync_folder(folder, named.file.as_deref(), devices.as_mut()));
-        if let Err(error) = done {
+            .or_insert_with(|| sync_folder(folder, file, devices.as_mut()));
+        if let Err(error) = again_too.as_ref().and(done.as_ref()) {
             let path = named.committed.path.as_ref().unwrap_or(&folder.path);
             *result = Err(Refusal::unconfirmed(path, again(error)));
         }
@@ -485,7 +536,7 @@ fn again(error: &io::Error) -> io::Error {
 /// Brings the names in a folder to the disk; with `devices` all of its file system, once for each.
 fn sync_folder(
     folder: &Folder,
-    file: Option<&Private>,
+    file: Option<&File>,
     devices: Option<&mut BTreeMap<Option<u64>, io::Result<bool>>>,
 ) -> io::Result<()> {
     let handle = match folder.dir.handle() {

@@ -1,6 +1,6 @@
 //! The bytes of an entry, hashed while they are read.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::stream::Stream;
 use super::{GiveUp, Origin};
 use crate::crypto::blake3::{self, GROUP, Hasher};
-use crate::sys::fs::{Near, Stat};
+use crate::sys::fs::Stat;
 
 /// Reads an entry's bytes, and hashes them.
 #[derive(Debug)]
@@ -23,7 +23,6 @@ enum Inner {
         file: File,
         path: PathBuf,
         announced: Stat,
-        near: Near,
         hasher: Box<Hasher>,
     },
     Stream(Arc<Stream>),
@@ -44,7 +43,6 @@ impl Reader {
                     file,
                     path: path.clone(),
                     announced: *announced,
-                    near: near.clone(),
                     hasher: Box::default(),
                 }
             }
@@ -210,11 +208,12 @@ impl Reader {
                 file,
                 path,
                 announced,
-                near,
                 hasher,
             } => {
                 let failed = |error| GiveUp::new(path, error);
-                let named = near.stat(path).map_err(failed)?;
+                // By the whole path, for the folder that was opened may be another one by now.
+                let named = fs::symlink_metadata(path).map_err(failed)?;
+                let named = Stat::from_metadata(&named);
                 // What was opened had the number that was announced: a name that has it too stands for what is open.
                 let opened = match named.identity {
                     Some(_) => named,

@@ -67,8 +67,10 @@ pub(super) fn produce(shared: &Arc<Shared>, mut sources: Sources) {
 
 impl State {
     fn task(&mut self) -> Option<Task> {
-        if let Some(index) = self.announce.pop_front() {
-            let pending = self.pending.get(&index)?;
+        while let Some(index) = self.announce.pop_front() {
+            let Some(pending) = self.pending.get(&index) else {
+                continue;
+            };
             let found = Arc::clone(&pending.found);
             let entry = &found.entry;
             let bytes = entry.path.iter().map(Vec::len).sum();
@@ -86,10 +88,11 @@ impl State {
             }
             _ => {}
         }
-        if let Some(job) = self.machine.poll_job() {
+        while let Some(job) = self.machine.poll_job() {
             let (Job::Send { index, .. } | Job::Compare { index, .. }) = job;
-            let found = Arc::clone(&self.pending.get(&index)?.found);
-            return Some(Task::Work(job, found));
+            if let Some(pending) = self.pending.get(&index) {
+                return Some(Task::Work(job, Arc::clone(&pending.found)));
+            }
         }
         self.machine.poll_final().map(Task::Final)
     }
