@@ -48,6 +48,8 @@ pub struct Tree {
     waiting: BTreeMap<u64, Waiting>,
     /// Announced, and not handed to the thread yet.
     open: BTreeSet<u64>,
+    /// No entry will come any more.
+    last: bool,
     /// Ends of folders that wait for what is in front of them.
     ends: VecDeque<(u64, Arc<Folder>, Time)>,
     /// Folders opened lately, the last one first.
@@ -275,6 +277,7 @@ impl Tree {
             run: None,
             waiting: BTreeMap::new(),
             open: BTreeSet::new(),
+            last: false,
             ends: VecDeque::new(),
             folders: Vec::new(),
             remembered,
@@ -479,9 +482,18 @@ impl Tree {
         self.closed(index);
     }
 
-    /// No entry will come any more: LAST. What is complete is settled without waiting for company.
+    /// No entry will come any more: LAST. The last that is complete is settled without waiting for company.
     pub fn last(&mut self) {
-        self.settler.hurry(true);
+        self.last = true;
+        self.hurry_at_the_end();
+    }
+
+    /// Company may come as long as anything is open: a wait for the disk for each of the last thousand files would be
+    /// longer than the one for company.
+    fn hurry_at_the_end(&self) {
+        if self.last && self.open.is_empty() {
+            self.settler.hurry(true);
+        }
     }
 
     /// The connection is lost. What is complete is settled before this returns; the rest is forgotten
@@ -491,6 +503,7 @@ impl Tree {
         self.waiting.clear();
         self.open.clear();
         self.ends.clear();
+        self.last = false;
         self.settler.hurry(false);
         self.settler.drain();
     }
@@ -528,7 +541,7 @@ impl Tree {
         let first = self.open.first().copied().unwrap_or(u64::MAX);
         while self.ends.front().is_some_and(|end| end.0 < first) {
             let Some((index, folder, mtime)) = self.ends.pop_front() else {
-                return;
+                break;
             };
             self.settler.push(Ready {
                 index,
@@ -537,6 +550,7 @@ impl Tree {
                 what: What::FolderEnd(folder, mtime),
             });
         }
+        self.hurry_at_the_end();
     }
 
     fn lock_remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
