@@ -120,11 +120,13 @@ fn end(mut tag: Poly1305, additional: usize, text: usize) -> [u8; TAG_SIZE] {
 #[cfg(test)]
 mod tests {
     #[cfg(target_os = "linux")]
-    use std::{cell::RefCell, collections::HashSet};
+    use std::{cell::RefCell, collections::HashSet, hint::black_box};
 
     #[cfg(target_os = "linux")]
     use super::super::stack;
     use super::*;
+    #[cfg(target_os = "linux")]
+    use crate::crypto::skip::skip;
 
     const NONCE: [u8; NONCE_SIZE] = [3; NONCE_SIZE];
 
@@ -238,7 +240,7 @@ mod tests {
             let calls: [(_, &dyn Fn()); 2] = [("seal", &seal), ("open", &open)];
             for (name, call) in calls {
                 let Some(left) = stack::left_by(call) else {
-                    return println!("SKIP aead-stack: this system does not show the stack");
+                    return skip("aead-stack: this system does not show the stack");
                 };
                 let found = left
                     .windows(8)
@@ -248,6 +250,47 @@ mod tests {
                 let found: Vec<usize> = found.collect();
                 assert_eq!(found, [], "{name}, {length} bytes: so far down");
             }
+        }
+    }
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_wipe_reaches_deeper_than_sealing_and_opening() {
+        const PAINT: u8 = 0xa5;
+        const PAINTED: usize = 12_000;
+        /// A call of the wipe itself stands below what it wipes.
+        const CALL: usize = 8;
+        /// Bytes that the wipe reaches deeper than need be.
+        const SPARE: usize = 2048;
+        let key = Key::from([3; KEY_SIZE]);
+        let sealed = RefCell::new((text(3 * STRIDE + 300), [0; TAG_SIZE]));
+        let seal = || {
+            let (text, tag) = &mut *sealed.borrow_mut();
+            *tag = key.seal(&NONCE, b"length", text);
+        };
+        let open = || {
+            let (text, tag) = &mut *sealed.borrow_mut();
+            assert_eq!(key.open(&NONCE, b"length", text, tag), Ok(()));
+        };
+        let calls: [(_, &dyn Fn()); 2] = [("seal", &seal), ("open", &open)];
+        for (name, call) in calls {
+            let painted = stack::left_by(&|| {
+                black_box([PAINT; PAINTED]);
+            });
+            let left = stack::left_by(call);
+            let (Some(painted), Some(left)) = (painted, left) else {
+                return skip("aead-stack: this system does not show the stack");
+            };
+            assert_eq!(painted[painted.len() - PAINTED / 2], PAINT);
+            let deepest = left
+                .iter()
+                .zip(&painted)
+                .position(|(now, then)| now != then);
+            let deepest = deepest.expect("it was there");
+            assert!(left.len() - deepest < PAINTED, "{name}: below the paint");
+            // In a frame there are gaps that nobody writes to.
+            let spare = &left[deepest + CALL..][..SPARE];
+            let is_clean = spare.iter().all(|byte| [0, PAINT].contains(byte));
+            assert!(is_clean, "{name}, {} deep", left.len() - deepest);
         }
     }
 }

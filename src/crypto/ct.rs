@@ -28,7 +28,7 @@ pub fn wipe<T: Copy + Default>(values: &mut [T]) {
 }
 
 /// Pieces of stack that are overwritten behind a call: as many as `aead` takes, and half as many to spare.
-const STACK: usize = 80;
+const STACK: usize = 96;
 
 /// Calls, and then overwrites the stack that the call took: the places that values were moved from, and what
 /// the optimiser put there of vectors, which no wipe of a value reaches. What is returned is no secret.

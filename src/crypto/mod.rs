@@ -22,7 +22,7 @@ mod vector;
 
 #[cfg(test)]
 mod hex;
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(all(test, any(target_arch = "x86_64", target_os = "linux")))]
 mod skip;
 #[cfg(all(test, target_os = "linux"))]
 mod stack;
