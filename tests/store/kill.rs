@@ -36,7 +36,7 @@ fn where_a_file_without_a_name_gets_none_its_copy_gets_it() {
     if cfg!(not(feature = "libc")) || strace.is_err() {
         let _ = writeln!(
             std::io::stderr(),
-            "SKIP kill-nameless: strace not installed"
+            "SKIP kill-nameless: needs strace and the feature libc"
         );
         return;
     }
@@ -96,7 +96,10 @@ fn killed(folder: &Path, call: &str, number: u32) -> bool {
 fn killed_at_any_call_everything_is_there_in_the_end_and_nothing_wrong_meanwhile() {
     let strace = Command::new("strace").arg("-V").output();
     if cfg!(not(feature = "libc")) || strace.is_err() {
-        let _ = writeln!(std::io::stderr(), "SKIP kill: strace not installed");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIP kill: needs strace and the feature libc"
+        );
         return;
     }
     let all = all();
