@@ -472,9 +472,9 @@ impl Complete {
         let part = part_name(&self.wanted)?;
         let copy = dir.open_private(&part, Access::Create)?;
         let fill = || {
-            let mut bytes = &**self.file;
+            let (mut bytes, mut into): (&File, &File) = (&self.file, &copy);
             bytes.rewind()?;
-            io::copy(&mut bytes, &mut &*copy)?;
+            io::copy(&mut bytes, &mut into)?;
             let metadata = bytes.metadata()?;
             copy.set_permissions(metadata.permissions())?;
             copy.set_modified(metadata.modified()?)?;
