@@ -108,7 +108,8 @@ fn a_file_without_a_name_is_nowhere_until_it_gets_one_that_is_free() {
         return;
     }
     let file = dir.create_nameless().unwrap();
-    (&*file).write_all(b"new").unwrap();
+    let mut open: &std::fs::File = &file;
+    open.write_all(b"new").unwrap();
     drop(dir.create_nameless().unwrap());
     assert_eq!(found(), 0);
     std::fs::write(at("taken"), b"old").unwrap();
