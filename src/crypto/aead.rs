@@ -228,17 +228,7 @@ mod tests {
         secrets.extend(Poly1305::new(&once).factors().map(u64::to_le_bytes));
 
         for length in [0, 100, 255, STRIDE, 3 * STRIDE + 77] {
-            let sealed = RefCell::new((text(length), [0; TAG_SIZE]));
-            let seal = || {
-                let (text, tag) = &mut *sealed.borrow_mut();
-                *tag = key.seal(&NONCE, b"length", text);
-            };
-            let open = || {
-                let (text, tag) = &mut *sealed.borrow_mut();
-                assert_eq!(key.open(&NONCE, b"length", text, tag), Ok(()));
-            };
-            let calls: [(_, &dyn Fn()); 2] = [("seal", &seal), ("open", &open)];
-            for (name, call) in calls {
+            seal_and_open(&key, length, |name, call| {
                 let Some(left) = stack::left_by(call) else {
                     return skip("aead-stack: this system does not show the stack");
                 };
@@ -249,9 +239,24 @@ mod tests {
                     .map(|(at, _)| left.len() - at);
                 let found: Vec<usize> = found.collect();
                 assert_eq!(found, [], "{name}, {length} bytes: so far down");
-            }
+            });
         }
     }
+
+    /// Shows both calls, by name and in their order, to `look`, which makes them.
+    #[cfg(target_os = "linux")]
+    fn seal_and_open(key: &Key, length: usize, look: impl Fn(&str, &dyn Fn())) {
+        let sealed = RefCell::new((text(length), [0; TAG_SIZE]));
+        look("seal", &|| {
+            let (text, tag) = &mut *sealed.borrow_mut();
+            *tag = key.seal(&NONCE, b"length", text);
+        });
+        look("open", &|| {
+            let (text, tag) = &mut *sealed.borrow_mut();
+            assert_eq!(key.open(&NONCE, b"length", text, tag), Ok(()));
+        });
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn the_wipe_reaches_deeper_than_sealing_and_opening() {
@@ -262,17 +267,7 @@ mod tests {
         /// Bytes that the wipe reaches deeper than need be.
         const SPARE: usize = 2048;
         let key = Key::from([3; KEY_SIZE]);
-        let sealed = RefCell::new((text(3 * STRIDE + 300), [0; TAG_SIZE]));
-        let seal = || {
-            let (text, tag) = &mut *sealed.borrow_mut();
-            *tag = key.seal(&NONCE, b"length", text);
-        };
-        let open = || {
-            let (text, tag) = &mut *sealed.borrow_mut();
-            assert_eq!(key.open(&NONCE, b"length", text, tag), Ok(()));
-        };
-        let calls: [(_, &dyn Fn()); 2] = [("seal", &seal), ("open", &open)];
-        for (name, call) in calls {
+        seal_and_open(&key, 3 * STRIDE + 300, |name, call| {
             let painted = stack::left_by(&|| {
                 black_box([PAINT; PAINTED]);
             });
@@ -291,6 +286,6 @@ mod tests {
             let spare = &left[deepest + CALL..][..SPARE];
             let is_clean = spare.iter().all(|byte| [0, PAINT].contains(byte));
             assert!(is_clean, "{name}, {} deep", left.len() - deepest);
-        }
+        });
     }
 }
